@@ -1,0 +1,56 @@
+//! The latency estimate: an average that follows a rise at once and a fall slowly.
+//!
+//! Unlike Finagle's and tower's, reading does not change it: [`PeakEwma::get_at`] projects the value to a time, so a
+//! snapshot for `/metrics` can't disturb the choice, and the order of reads can't either. It is still a *decaying
+//! recent maximum* rather than an average (it grows with the rate of samples of a noisy endpoint); that is the price
+//! of noticing a slow endpoint with the first slow answer, and all endpoints of a service pay it alike.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A peak-sensitive, exponentially weighted moving average of seconds.
+#[derive(Debug)]
+pub(crate) struct PeakEwma {
+    decay: f64,
+    /// None until the first sample: then the caller's presumption stands in.
+    value: Option<f64>,
+    /// When `value` was true; at first, when the endpoint came.
+    at: Instant,
+}
+
+impl PeakEwma {
+    /// `decay` is the time in which an estimate falls to 1/e without samples.
+    pub(crate) fn new(decay: Duration, now: Instant) -> Self {
+        Self {
+            decay: decay.as_secs_f64().max(f64::MIN_POSITIVE),
+            value: None,
+            at: now,
+        }
+    }
+
+    /// The estimate projected to `now`. An endpoint without a sample has the `presumed` latency, which decays as well,
+    /// so that it is tried soon even if all others are as fast as presumed.
+    pub(crate) fn get_at(&self, now: Instant, presumed: f64) -> f64 {
+        self.value.unwrap_or(presumed) * self.fade(now)
+    }
+
+    /// Takes a sample in: a peak replaces the estimate, anything lower pulls it down by the time since the last one.
+    /// The first sample replaces the presumption. Returns the new estimate.
+    pub(crate) fn add_peak(&mut self, now: Instant, sample: f64) -> f64 {
+        let fade = self.fade(now);
+        let value = match self.value {
+            Some(value) if value * fade > sample => value * fade + sample * (1.0 - fade),
+            _ => sample,
+        };
+        self.value = Some(value);
+        self.at = self.at.max(now);
+        value
+    }
+
+    fn fade(&self, now: Instant) -> f64 {
+        (-now.saturating_duration_since(self.at).as_secs_f64() / self.decay).exp()
+    }
+}
+
+#[cfg(test)]
+mod tests;
