@@ -117,6 +117,11 @@ impl<K, T> Balancer<K, T> {
         self.inner.set.load().exists
     }
 
+    #[cfg(test)]
+    pub(crate) fn set(&self) -> Arc<Set<K, T>> {
+        self.inner.set.load_full()
+    }
+
     pub(crate) fn observer(&self) -> &dyn Observer {
         &*self.inner.readiness.observer
     }
@@ -128,7 +133,7 @@ impl<K: Clone, T> Balancer<K, T> {
         let status = |endpoint: &Arc<Endpoint<K, T>>| EndpointStatus {
             key: endpoint.key.clone(),
             weight: endpoint.weight(),
-            load: endpoint.load.latency(now),
+            load: Duration::try_from_secs_f64(endpoint.load.latency(now)).unwrap_or(Duration::MAX),
             pending: endpoint.load.in_flight(),
             ready: endpoint.gate.is_open(),
         };

@@ -1,6 +1,6 @@
 //! What a request to an endpoint is likely to cost now.
 //!
-//! The cost is `(latency + penalty) * (1 + in flight / weight)`. Latency is a peak-EWMA of the time to the first byte,
+//! A request costs `(latency + penalty) * (1 + in flight / weight)`; the pick puts that together. Latency is a peak-EWMA of the time to the first byte,
 //! as in Finagle, tower and Linkerd; what differs from theirs, and why:
 //! - the queue is counted per unit of weight and an idle endpoint's cost does not depend on its weight: weights are
 //!   honoured by sampling (`pick/p2c.rs`), where they give exact shares instead of "the heavier one always wins";
@@ -69,17 +69,8 @@ impl Load {
         f64::from(self.in_flight()) / f64::from(weight)
     }
 
-    /// What one more request costs, in seconds.
-    pub(crate) fn cost(&self, now: Instant, weight: f32) -> f64 {
-        self.seconds_at(now) * (1.0 + self.queue(weight))
-    }
-
-    /// The latency estimate with its penalty, without the queue.
-    pub(crate) fn latency(&self, now: Instant) -> Duration {
-        Duration::try_from_secs_f64(self.seconds_at(now)).unwrap_or(Duration::MAX)
-    }
-
-    fn seconds_at(&self, now: Instant) -> f64 {
+    /// The expected latency of a request in seconds, with the penalty for failures and without the queue.
+    pub(crate) fn latency(&self, now: Instant) -> f64 {
         let typical = self.fleet.typical();
         let estimate = self.estimate.lock();
         let severity = estimate

@@ -51,6 +51,3 @@ impl PeakEwma {
         (-now.saturating_duration_since(self.at).as_secs_f64() / self.decay).exp()
     }
 }
-
-#[cfg(test)]
-mod tests;

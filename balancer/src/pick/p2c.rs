@@ -4,10 +4,11 @@
 //! send to the one global minimum (Mitzenmacher, "The power of two choices in randomized load balancing", 2001).
 //!
 //! Weights: both candidates are drawn in proportion to them, and the first one wins a tie, which gives exact shares
-//! when the costs are equal. Costs are never exactly equal in practice, and with two endpoints of weights 2 and 1 both
-//! are always drawn; so between *different* weights, the second must be clearly cheaper. Dividing the whole cost by
-//! the weight instead would send everything to the heavier endpoint of an idle service. At less than about a request
-//! per second and endpoint the estimates fade between samples, and the shares drift towards equal ones.
+//! when the costs are equal. Latencies are never exactly equal in practice, and of two endpoints with weights 2 and 1
+//! both are always drawn; so between *different* weights, latencies that differ by less than a fifth count as equal.
+//! Dividing the cost by the weight instead would send everything to the heavier endpoint of an idle service. At less
+//! than about a request per second and endpoint the estimates fade between samples, and the shares drift towards
+//! equal ones.
 
 use super::random;
 use crate::endpoint::{Endpoint, Set};
@@ -15,8 +16,8 @@ use rand::Rng;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Between different weights, what the second candidate may cost at most relative to the first to win.
-const CLEARLY_CHEAPER: f64 = 0.8;
+/// Between different weights, the ratio of two latencies above which they count as equal.
+const ALIKE: f64 = 0.8;
 
 /// What makes an endpoint expensive.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +29,17 @@ pub(crate) enum Cost {
 }
 
 impl Cost {
-    fn of<K, T>(self, endpoint: &Endpoint<K, T>, now: Instant) -> f64 {
-        match self {
-            Self::Latency => endpoint.load.cost(now, endpoint.weight()),
-            Self::Requests => endpoint.load.queue(endpoint.weight()),
+    fn is_less<K, T>(self, a: &Endpoint<K, T>, b: &Endpoint<K, T>, now: Instant) -> bool {
+        let (queue_a, queue_b) = (a.load.queue(a.weight()), b.load.queue(b.weight()));
+        let (latency_a, latency_b) = match self {
+            Self::Requests => return queue_a < queue_b,
+            Self::Latency => (a.load.latency(now), b.load.latency(now)),
+        };
+        let alike = latency_a.min(latency_b) > ALIKE * latency_a.max(latency_b);
+        if alike && a.weight() != b.weight() {
+            return queue_a < queue_b;
         }
+        latency_a * (1.0 + queue_a) < latency_b * (1.0 + queue_b)
     }
 }
 
@@ -48,11 +55,9 @@ pub(crate) fn pick<'a, K, T>(
         return Some(first);
     };
     let second = &set.endpoints[second_at];
-    let bar = if first.weight() == second.weight() {
-        1.0
+    Some(if cost.is_less(second, first, now) {
+        second
     } else {
-        CLEARLY_CHEAPER
-    };
-    let second_wins = cost.of(second, now) < cost.of(first, now) * bar;
-    Some(if second_wins { second } else { first })
+        first
+    })
 }
