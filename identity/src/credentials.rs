@@ -24,7 +24,7 @@ use crate::crypto;
 use crate::name::{IdentityName, ServerId};
 use crate::trust::TrustBundle;
 
-mod chain;
+pub(crate) mod chain;
 mod install;
 mod resolve;
 #[cfg(test)]

@@ -10,11 +10,18 @@
 //!   memory, replaced with each certificate, and never written anywhere.
 #![forbid(unsafe_code)]
 
+pub mod ca;
 pub mod certify;
 pub mod credentials;
 pub mod crypto;
+pub mod csr;
 mod file;
+pub mod issuer;
+pub mod metrics;
 pub mod name;
+pub mod server;
+pub mod service;
+pub mod token;
 pub mod trust;
 
 pub use credentials::{Credentials, peer_identity};

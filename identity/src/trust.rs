@@ -26,8 +26,15 @@ mod tests;
 pub struct TrustBundle(Arc<Inner>);
 
 struct Inner {
-    anchors: ArcSwap<RootCertStore>,
+    anchors: ArcSwap<Anchors>,
     changed: watch::Sender<()>,
+}
+
+/// The anchors of one moment: as the verifier wants them, and whole.
+pub(crate) struct Anchors {
+    pub(crate) roots: RootCertStore,
+    /// In the order of `roots`; kept because the verifier's form has no end date.
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
 }
 
 /// Why a text or file is no trust bundle.
@@ -93,9 +100,20 @@ impl TrustBundle {
         Ok(())
     }
 
-    /// The anchors now in force.
+    /// How many anchors are in force.
     #[must_use]
-    pub fn anchors(&self) -> Arc<RootCertStore> {
+    pub fn len(&self) -> usize {
+        self.anchors().certificates.len()
+    }
+
+    /// Never true: a bundle without anchors is refused when it is read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The anchors now in force.
+    pub(crate) fn anchors(&self) -> Arc<Anchors> {
         self.0.anchors.load_full()
     }
 
@@ -107,7 +125,7 @@ impl TrustBundle {
 }
 
 impl Inner {
-    fn replace(&self, anchors: RootCertStore) {
+    fn replace(&self, anchors: Anchors) {
         self.anchors.store(Arc::new(anchors));
         self.changed.send_replace(());
     }
@@ -115,7 +133,7 @@ impl Inner {
 
 impl std::fmt::Debug for TrustBundle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TrustBundle({} anchors)", self.anchors().len())
+        write!(f, "TrustBundle({} anchors)", self.len())
     }
 }
 
@@ -133,7 +151,7 @@ async fn follow(mut files: FileSet<1>, path: PathBuf, interval: Duration, bundle
             .and_then(|pem| parse(&pem))
         {
             Ok(anchors) => {
-                tracing::info!(path = %path.display(), anchors = anchors.len(), "Trust bundle reloaded");
+                tracing::info!(path = %path.display(), anchors = anchors.certificates.len(), "Trust bundle reloaded");
                 bundle.replace(anchors);
             }
             Err(error) => tracing::error!(
@@ -144,19 +162,24 @@ async fn follow(mut files: FileSet<1>, path: PathBuf, interval: Duration, bundle
     }
 }
 
-fn parse(pem: &[u8]) -> Result<RootCertStore, TrustError> {
-    let mut anchors = RootCertStore::empty();
+fn parse(pem: &[u8]) -> Result<Anchors, TrustError> {
+    let mut roots = RootCertStore::empty();
+    let mut certificates = Vec::new();
     for (index, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem)) {
         let certificate = certificate.map_err(|e| TrustError::Pem(e.to_string()))?;
-        anchors
-            .add(certificate)
+        roots
+            .add(certificate.clone())
             .map_err(|e| TrustError::Certificate {
                 index,
                 reason: e.to_string(),
             })?;
+        certificates.push(certificate);
     }
-    if anchors.is_empty() {
+    if certificates.is_empty() {
         return Err(TrustError::NoCertificate);
     }
-    Ok(anchors)
+    Ok(Anchors {
+        roots,
+        certificates,
+    })
 }

@@ -92,7 +92,7 @@ pub(crate) fn verify(
             certificate
                 .verify_for_usage(
                     crypto::CHAIN_ALGORITHMS,
-                    &anchors.roots,
+                    &anchors.roots.roots,
                     intermediates,
                     now,
                     usage,
@@ -101,7 +101,7 @@ pub(crate) fn verify(
                 )
                 .map(drop)
         })
-        .map_err(|error| explain(error, leaf, anchors.len()))
+        .map_err(|error| explain(error, leaf, anchors.certificates.len()))
 }
 
 /// Does the leaf carry this identity?
@@ -141,7 +141,11 @@ fn describe(leaf: &CertificateDer<'_>) -> String {
         .unwrap_or_else(|| "an unnamed peer".to_owned())
 }
 
-fn explain(error: webpki::Error, leaf: &CertificateDer<'_>, anchors: usize) -> PeerError {
+pub(crate) fn explain(
+    error: webpki::Error,
+    leaf: &CertificateDer<'_>,
+    anchors: usize,
+) -> PeerError {
     let peer = describe(leaf);
     match error {
         webpki::Error::UnknownIssuer => PeerError::UnknownRoot { peer, anchors },
