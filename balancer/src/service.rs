@@ -2,8 +2,9 @@
 //!
 //! A request's life: pick an endpoint (or wait in the queue for one), make that endpoint's service ready (which may
 //! take or make a connection), call it, and hand the response together with its [`InFlight`] to a [`Track`]. If the
-//! service can't be made ready, the request has not left yet: it is picked for again and never lost. Clones share
-//! everything and cost one reference count; there is no task and no channel behind them.
+//! service can't be made ready, or its error gives the request back ([`Unsent`]), the request has not left yet: it is
+//! picked for again and never lost. Clones share everything and cost one reference count; there is no task and no
+//! channel behind them.
 
 use crate::{
     Balancer, InFlight, Outcome, Pick,
@@ -49,6 +50,17 @@ impl<Response> Track<Response> for OnResponse {
         in_flight.first_byte(Instant::now(), Outcome::Success);
         response
     }
+}
+
+/// An error that knows whether the request was sent. Which connection a request needs may depend on the request, and
+/// a pooled connection may turn out to be closed when it is used, so a service that said it was ready can still fail
+/// before anything left.
+pub trait Unsent<Req>: Sized {
+    /// The request, if the endpoint certainly has not seen it.
+    ///
+    /// # Errors
+    /// The error itself, if it may have.
+    fn unsent(self) -> Result<Req, Self>;
 }
 
 /// Why a balanced request failed.
@@ -110,57 +122,82 @@ impl<K, T, Tr> Balance<K, T, Tr> {
     /// Sends one request; what [`Service::call`] does, without the box.
     ///
     /// # Errors
-    /// No endpoint became ready, or the endpoint's service failed.
+    /// No endpoint became ready, or the endpoint's service failed after it may have seen the request.
     pub async fn send<Req>(&self, request: Req) -> Result<Tr::Output, BalanceError<T::Error>>
     where
         T: Service<Req> + Clone,
+        T::Error: Unsent<Req>,
         Tr: Track<T::Response>,
     {
-        let (mut service, mut in_flight) = self.shared.acquire::<Req>().await?;
-        in_flight.restart(Instant::now());
-        let response = service.call(request);
-        match response.await {
-            Ok(response) => Ok(self.shared.track.track(response, in_flight)),
-            Err(error) => {
-                in_flight.first_byte(Instant::now(), Outcome::Failure);
-                Err(BalanceError::Service(error))
-            }
+        let mut attempts = Attempts::new(&self.shared);
+        let mut request = request;
+        loop {
+            let (mut service, mut in_flight) = attempts.acquire::<Req>().await?;
+            in_flight.restart(Instant::now());
+            let error = match service.call(request).await {
+                Ok(response) => return Ok(self.shared.track.track(response, in_flight)),
+                Err(error) => error,
+            };
+            in_flight.first_byte(Instant::now(), Outcome::Failure);
+            drop(in_flight);
+            request = error.unsent().map_err(BalanceError::Service)?;
+            attempts.failed().await?;
         }
     }
 }
 
-impl<K, T, Tr> Shared<K, T, Tr> {
+/// The attempts of one request to find an endpoint.
+struct Attempts<'a, K, T, Tr> {
+    shared: &'a Shared<K, T, Tr>,
+    /// Set by the first wait or failure.
+    deadline: Option<Instant>,
+    failed: usize,
+}
+
+impl<'a, K, T, Tr> Attempts<'a, K, T, Tr> {
+    fn new(shared: &'a Shared<K, T, Tr>) -> Self {
+        Self {
+            shared,
+            deadline: None,
+            failed: 0,
+        }
+    }
+
     /// A ready service of a picked endpoint.
-    async fn acquire<Req>(&self) -> Result<(T, InFlight), QueueError>
+    async fn acquire<Req>(&mut self) -> Result<(T, InFlight), QueueError>
     where
         T: Service<Req> + Clone,
     {
-        let mut deadline = None;
-        let mut attempts = 0;
+        let shared = self.shared;
         loop {
-            let mut pick = self
+            let mut pick = shared
                 .queue
-                .pick(&self.balancer, &mut deadline, || self.try_pick())
+                .pick(&shared.balancer, &mut self.deadline, || shared.try_pick())
                 .await?;
             let mut service = pick.clone();
             if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
                 return Ok((service, pick.into_in_flight()));
             }
-            attempts += 1;
-            tracing::debug!(attempts, "Endpoint did not become ready, picking again");
             if pick.is_ready() {
                 pick.first_byte(Instant::now(), Outcome::Failure);
             }
             drop(pick);
-            let deadline = *deadline.get_or_insert_with(|| self.queue.deadline());
-            if attempts >= self.balancer.len() && self.balancer.ready_len() > 0 {
-                self.pause(deadline).await?;
-            }
+            self.failed().await?;
         }
     }
 
-    /// Keeps a request whose endpoints fail without shutting their gates from spinning.
-    async fn pause(&self, deadline: Instant) -> Result<(), QueueError> {
+    /// After an attempt that failed: keeps a request whose endpoints fail without shutting their gates from spinning.
+    async fn failed(&mut self) -> Result<(), QueueError> {
+        let shared = self.shared;
+        self.failed += 1;
+        tracing::debug!(
+            attempts = self.failed,
+            "Endpoint did not take the request, picking again"
+        );
+        let deadline = *self.deadline.get_or_insert_with(|| shared.queue.deadline());
+        if self.failed < shared.balancer.len() || shared.balancer.ready_len() == 0 {
+            return Ok(());
+        }
         tokio::time::sleep(RETRY_PAUSE).await;
         if Instant::now() < deadline {
             Ok(())
@@ -168,7 +205,9 @@ impl<K, T, Tr> Shared<K, T, Tr> {
             Err(QueueError::FailFast)
         }
     }
+}
 
+impl<K, T, Tr> Shared<K, T, Tr> {
     fn try_pick(&self) -> Option<Pick<K, T>> {
         // Not under the lock: a pick may take longer than this draw.
         let seed = self.rng.lock().next_u64();
@@ -183,7 +222,7 @@ where
     K: Send + Sync + 'static,
     T: Service<Req> + Clone + Send + Sync + 'static,
     T::Future: Send,
-    T::Error: Send,
+    T::Error: Unsent<Req> + Send,
     Tr: Track<T::Response> + Send + Sync + 'static,
     Req: Send + 'static,
 {
