@@ -90,9 +90,11 @@ fn trust_anchors(env: &mut Env<'_>) -> Option<TrustAnchors> {
     match (file, pem) {
         (Some(file), _) => Some(TrustAnchors::File(file)),
         (None, Some(Pem(pem))) => Some(TrustAnchors::Pem(pem)),
-        (None, None) if env.is_set("IDENTITY_TRUST_ANCHORS") => None,
         (None, None) => {
-            env.missing::<Pem>("IDENTITY_TRUST_ANCHORS");
+            let wrong = ["IDENTITY_TRUST_ANCHORS_FILE", "IDENTITY_TRUST_ANCHORS"];
+            if !wrong.iter().any(|name| env.is_set(name)) {
+                env.missing::<Pem>("IDENTITY_TRUST_ANCHORS");
+            }
             None
         }
     }
