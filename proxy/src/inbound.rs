@@ -14,10 +14,9 @@ mod policy;
 pub mod tcp;
 mod tls;
 
-use self::{
-    app::Apps,
-    client::{Conn, PeerTls},
-};
+pub(crate) use self::client::PeerTls;
+
+use self::{app::Apps, client::Conn};
 use crate::{
     detect::{Detected, detect},
     discovery::Discovery,

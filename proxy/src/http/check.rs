@@ -65,17 +65,14 @@ where
 
 pin_project! {
     /// Future of [`Check`].
+    #[allow(missing_docs)] // A future's states are its own business.
     #[project = CheckFutureProject]
     pub enum CheckFuture<F> {
-        /// The inner service's.
         Passed {
-            /// Its future.
             #[pin]
             future: F,
         },
-        /// Ready at once.
         Refused {
-            /// Taken when polled.
             error: Option<ProxyError>,
         },
     }

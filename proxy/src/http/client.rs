@@ -16,7 +16,7 @@ use super::{
     body::{End, Observe, Observed},
     error::BoxError,
 };
-use crate::transport::connect::Connector;
+use crate::{config::H2Settings, transport::connect::Connector};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use std::{sync::Arc, time::Duration};
@@ -33,14 +33,8 @@ pub struct ClientSettings {
     pub max_header_bytes: usize,
     /// Fields of a response head.
     pub max_headers: usize,
-    /// HTTP/2 flow-control window of a stream, in bytes.
-    pub stream_window: u32,
-    /// HTTP/2 flow-control window of a connection, in bytes.
-    pub connection_window: u32,
-    /// Ping a connection that was silent this long while streams are open.
-    pub keep_alive_interval: Option<Duration>,
-    /// Close it when the ping is not answered in this time.
-    pub keep_alive_timeout: Duration,
+    /// HTTP/2.
+    pub h2: H2Settings,
 }
 
 /// A response with the connection it came on.

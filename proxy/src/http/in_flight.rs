@@ -73,19 +73,15 @@ where
 
 pin_project! {
     /// Future of [`InFlight`].
+    #[allow(missing_docs)] // A future's states are its own business.
     #[project = InFlightFutureProject]
     pub enum InFlightFuture<F> {
-        /// The inner service's.
         Admitted {
-            /// Its future.
             #[pin]
             future: F,
-            /// Moves on to the body.
             permit: Option<Permit>,
         },
-        /// Ready at once.
         Shed {
-            /// Taken when polled.
             error: Option<ProxyError>,
         },
     }

@@ -5,8 +5,9 @@
 //! connection is read through [`Guarded`], because hyper alone accepts framing
 //! that two parsers may read differently (RFC 9112 section 11.2).
 
-use super::{Version, framing::Guarded};
+use super::Version;
 use crate::{
+    config::H2Settings,
     drain,
     limits::{ResetBudget, TooManyResets},
     transport::io::Io,
@@ -39,18 +40,10 @@ pub struct ServerSettings {
     pub max_header_bytes: usize,
     /// Fields of a request head.
     pub max_headers: usize,
-    /// HTTP/2 streams open at a time.
-    pub max_concurrent_streams: u32,
     /// HTTP/2 streams a client may reset per second before it is cut off.
     pub max_resets_per_second: u32,
-    /// HTTP/2 flow-control window of a stream, in bytes.
-    pub stream_window: u32,
-    /// HTTP/2 flow-control window of a connection, in bytes.
-    pub connection_window: u32,
-    /// Ping a silent HTTP/2 connection after this long.
-    pub keep_alive_interval: Option<Duration>,
-    /// Close it when the ping is not answered in this time.
-    pub keep_alive_timeout: Duration,
+    /// HTTP/2.
+    pub h2: H2Settings,
 }
 
 /// Why a connection ended other than by being done.
@@ -108,7 +101,6 @@ where
     S::Future: Send + 'static,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
-    let io = Guarded::new(io, settings.max_header_bytes, settings.max_headers);
     let connection = conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_read_timeout)
@@ -143,14 +135,19 @@ where
         inner: service,
         resets: resets.clone(),
     };
+    let h2 = &settings.h2;
     let connection = conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .initial_stream_window_size(settings.stream_window)
-        .initial_connection_window_size(settings.connection_window)
-        .max_concurrent_streams(settings.max_concurrent_streams)
-        .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(settings.keep_alive_interval)
-        .keep_alive_timeout(settings.keep_alive_timeout)
+        .initial_stream_window_size(h2.initial_stream_window)
+        .initial_connection_window_size(h2.initial_connection_window)
+        .adaptive_window(h2.adaptive_window)
+        .max_concurrent_streams(h2.max_concurrent_streams)
+        .max_frame_size(h2.max_frame_size)
+        .max_header_list_size(h2.max_header_list_size)
+        .max_pending_accept_reset_streams(h2.max_pending_accept_reset_streams)
+        .max_send_buf_size(h2.max_send_buffer)
+        .keep_alive_interval(h2.keepalive.map(|keepalive| keepalive.interval))
+        .keep_alive_timeout(h2.keepalive.map_or(Duration::MAX, |keepalive| keepalive.timeout))
         .auto_date_header(false)
         .serve_connection(TokioIo::new(io), TowerToHyperService::new(service));
     let served = drain.run(connection, |connection| connection.graceful_shutdown());

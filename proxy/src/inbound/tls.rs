@@ -58,7 +58,7 @@ impl Shared {
             );
             return None;
         }
-        match header::read(io, self.settings.handshake_timeout).await {
+        match TransportHeader::read(io, self.settings.handshake_timeout).await {
             Ok(header) if header.name.is_some() => {
                 tracing::info!(%client, name = ?header.name, "Connection refused: this proxy is no gateway");
                 None

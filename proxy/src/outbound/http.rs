@@ -146,9 +146,11 @@ impl TargetStack {
         error: BalanceError<Box<crate::http::client::SendError>>,
     ) -> ProxyError {
         match error {
-            BalanceError::Queue(QueueError::Full) => self.error(Kind::LoadShed, "queue", error.into()),
-            BalanceError::Queue(QueueError::FailFast) => {
-                self.error(Kind::FailFast, "balance", error.into())
+            BalanceError::Queue(full @ QueueError::Full) => {
+                self.error(Kind::LoadShed, "queue", full.into())
+            }
+            BalanceError::Queue(failfast @ QueueError::FailFast) => {
+                self.error(Kind::FailFast, "balance", failfast.into())
             }
             BalanceError::Service(error) => match error.stage {
                 Stage::Connect => self.error(Kind::Connect, "connect", error.cause),

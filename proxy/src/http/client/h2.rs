@@ -10,6 +10,7 @@ use crate::{
     http::{body::Observed, error::BoxError},
     transport::connect::{Connector, Session},
 };
+use futures::future::poll_fn;
 use http::Request;
 use hyper::{
     body::Incoming,
@@ -17,10 +18,16 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
+
+/// For the timeout of pings that are never sent.
+const NEVER: Duration = Duration::MAX;
 
 #[derive(Debug)]
 pub(super) struct H2Pool {
@@ -34,7 +41,10 @@ pub(super) struct H2Pool {
 #[derive(Clone, Debug)]
 struct Connection {
     sender: SendRequest<Incoming>,
+    /// Streams open now.
     streams: Arc<AtomicUsize>,
+    /// Streams the peer allows.
+    limit: Arc<AtomicUsize>,
 }
 
 /// One open stream of a connection.
@@ -100,31 +110,44 @@ impl H2Pool {
 
     async fn connect(&self) -> Result<Connection, BoxError> {
         let io = self.connector.connect(Session::Http2).await?;
-        let settings = &self.settings;
+        let h2 = &self.settings.h2;
         let (sender, driver) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .initial_stream_window_size(settings.stream_window)
-            .initial_connection_window_size(settings.connection_window)
-            .max_header_list_size(settings.max_header_bytes as u32)
-            .keep_alive_interval(settings.keep_alive_interval)
-            .keep_alive_timeout(settings.keep_alive_timeout)
+            .initial_stream_window_size(h2.initial_stream_window)
+            .initial_connection_window_size(h2.initial_connection_window)
+            .adaptive_window(h2.adaptive_window)
+            .max_frame_size(h2.max_frame_size)
+            .max_header_list_size(h2.max_header_list_size)
+            .max_send_buf_size(h2.max_send_buffer)
+            .keep_alive_interval(h2.keepalive.map(|keepalive| keepalive.interval))
+            .keep_alive_timeout(h2.keepalive.map_or(NEVER, |keepalive| keepalive.timeout))
             .handshake(TokioIo::new(io))
             .await?;
+        let limit = Arc::new(AtomicUsize::new(driver.current_max_send_streams()));
+        let mut driver = Box::pin(driver);
+        let told = limit.clone();
         tokio::spawn(async move {
-            if let Err(error) = driver.await {
+            let result = poll_fn(|cx| {
+                let polled = driver.as_mut().poll(cx);
+                // The peer's settings arrive here and may change.
+                told.store(driver.current_max_send_streams(), Relaxed);
+                polled
+            });
+            if let Err(error) = result.await {
                 tracing::debug!(%error, "HTTP/2 connection failed");
             }
         });
         Ok(Connection {
             sender,
             streams: Arc::default(),
+            limit,
         })
     }
 }
 
 impl Connection {
     fn has_room(&self) -> bool {
-        self.streams.load(Relaxed) < self.sender.current_max_send_streams()
+        self.streams.load(Relaxed) < self.limit.load(Relaxed)
     }
 
     fn lease(&self) -> (SendRequest<Incoming>, StreamGuard) {
