@@ -81,20 +81,19 @@ impl Load {
 
     fn record(&self, now: Instant, elapsed: Duration, outcome: Outcome) {
         let sample = self.fleet.bound(elapsed.as_secs_f64());
+        let known = self.fleet.measured();
         let mut estimate = self.estimate.lock();
         estimate.failures.record(now, outcome);
         match outcome {
             Outcome::Success => {
-                let latency = estimate.latency.add_peak(now, sample);
+                let latency = estimate.latency.add_peak(now, sample, known);
                 drop(estimate);
                 self.fleet.observe(latency);
             }
             // Slow failures are slow, but no failure is evidence of speed.
             Outcome::Failure => {
-                let known = estimate.latency.get_at(now, 0.0);
-                estimate
-                    .latency
-                    .add_peak(now, sample.max(self.fleet.typical()).max(known));
+                let least = estimate.latency.get_at(now, 0.0).max(self.fleet.typical());
+                estimate.latency.add_peak(now, sample.max(least), known);
             }
         }
     }

@@ -65,7 +65,8 @@ impl Fleet {
             .map_or(sample, |typical| sample.min(LONGEST * typical))
     }
 
-    fn measured(&self) -> Option<f64> {
+    /// The typical estimate in seconds, if there is one.
+    pub(crate) fn measured(&self) -> Option<f64> {
         Some(f64::from_bits(self.typical.load(Ordering::Relaxed))).filter(|typical| *typical > 0.0)
     }
 }

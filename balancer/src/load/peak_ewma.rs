@@ -35,10 +35,11 @@ impl PeakEwma {
     }
 
     /// Takes a sample in: a peak replaces the estimate, anything lower pulls it down by the time since the last one.
-    /// The first sample replaces the presumption. Returns the new estimate.
-    pub(crate) fn add_peak(&mut self, now: Instant, sample: f64) -> f64 {
+    /// The first one is set against what is `known` of others, as the first answers of many are the fastest ones, and
+    /// is the estimate if nothing is known. Returns the new estimate.
+    pub(crate) fn add_peak(&mut self, now: Instant, sample: f64, known: Option<f64>) -> f64 {
         let fade = self.fade(now);
-        let value = match self.value {
+        let value = match self.value.or(known) {
             Some(value) if value * fade > sample => value * fade + sample * (1.0 - fade),
             _ => sample,
         };

@@ -32,12 +32,12 @@ fn assert_near(value: f64, expected: f64) {
 fn peak_replaces_and_lower_samples_pull_down_with_time() {
     let now = Instant::now();
     let mut ewma = PeakEwma::new(Duration::from_secs(10), now);
-    ewma.add_peak(now, 0.010);
-    ewma.add_peak(now, 0.100);
+    ewma.add_peak(now, 0.010, None);
+    ewma.add_peak(now, 0.100, None);
     assert_near(ewma.get_at(now, 0.0), 0.100);
     // 10 s later the old peak counts 1/e, the sample the rest.
     let later = now + Duration::from_secs(10);
-    ewma.add_peak(later, 0.010);
+    ewma.add_peak(later, 0.010, None);
     assert_near(
         ewma.get_at(later, 0.0),
         0.100 / std::f64::consts::E + 0.010 * (1.0 - 1.0 / std::f64::consts::E),
@@ -48,7 +48,7 @@ fn peak_replaces_and_lower_samples_pull_down_with_time() {
 fn reading_does_not_change_the_estimate() {
     let now = Instant::now();
     let mut ewma = PeakEwma::new(Duration::from_secs(10), now);
-    ewma.add_peak(now, 0.100);
+    ewma.add_peak(now, 0.100, None);
     let late = now + Duration::from_secs(60);
     assert_near(ewma.get_at(late, 0.0), 0.100 * (-6.0f64).exp());
     assert_near(ewma.get_at(now, 0.0), 0.100);
@@ -59,8 +59,8 @@ fn reading_does_not_change_the_estimate() {
 fn time_that_runs_backwards_is_no_time() {
     let now = Instant::now() + Duration::from_secs(5);
     let mut ewma = PeakEwma::new(Duration::from_secs(10), now);
-    ewma.add_peak(now, 0.100);
-    ewma.add_peak(now - Duration::from_secs(3), 0.010);
+    ewma.add_peak(now, 0.100, None);
+    ewma.add_peak(now - Duration::from_secs(3), 0.010, None);
     assert_near(ewma.get_at(now - Duration::from_secs(1), 0.0), 0.100);
 }
 
