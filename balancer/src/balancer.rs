@@ -1,7 +1,7 @@
 //! The balancer: an endpoint set, a policy, and the readiness of the endpoints.
 
 use crate::{
-    Config, Observer, Pick, Target, Update, UpdateKind,
+    Config, Observer, Pick, Policy, Target, Update, UpdateKind,
     endpoint::{Endpoint, Set},
     gate::{Gate, Readiness},
     load::{Fleet, Load},
@@ -48,7 +48,7 @@ pub struct Balancer<K, T> {
 
 struct Inner<K, T> {
     set: ArcSwap<Set<K, T>>,
-    picker: Picker,
+    picker: ArcSwap<Picker>,
     fleet: Arc<Fleet>,
     readiness: Arc<Readiness>,
     /// Held while an update makes the next set from the current one.
@@ -65,7 +65,7 @@ impl<K, T> Balancer<K, T> {
     pub fn with_observer(config: Config, observer: Arc<dyn Observer>) -> Self {
         let inner = Inner {
             set: ArcSwap::from_pointee(Set::new(Vec::new(), true)),
-            picker: Picker::new(&config.policy),
+            picker: ArcSwap::from_pointee(Picker::new(&config.policy)),
             fleet: Arc::new(Fleet::new(config.policy.params())),
             readiness: Arc::new(Readiness::new(observer)),
             updating: Mutex::new(()),
@@ -86,10 +86,16 @@ impl<K, T> Balancer<K, T> {
         }
         let picked = match self.ready_len() {
             0 => None,
-            _ => self.inner.picker.pick(&set, now, rng),
+            _ => self.inner.picker.load().pick(&set, now, rng),
         };
         let endpoint = picked.ok_or(Unavailable::NoneReady)?;
         Ok(Pick::new(endpoint.clone(), now))
+    }
+
+    /// Chooses by `policy` from now on. Endpoints, their load and requests in flight stay as they are.
+    pub fn set_policy(&self, policy: &Policy) {
+        self.inner.fleet.set_params(policy.params());
+        self.inner.picker.store(Arc::new(Picker::new(policy)));
     }
 
     /// Resolves when a pick may succeed: at least one endpoint is ready.

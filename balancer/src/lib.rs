@@ -59,5 +59,5 @@ pub use self::{
     observe::{Observer, UpdateKind},
     pick::Pick,
     queue::{QueueConfig, QueueError},
-    service::{Balance, BalanceError, BalanceFuture, OnResponse, Track},
+    service::{Balance, BalanceError, BalanceFuture, OnResponse, Track, Unsent},
 };

@@ -1,8 +1,8 @@
 //! The choice of an endpoint, one file per policy.
 //!
 //! All policies choose among the endpoints whose gate is open, honour weights, and give a weight of 2 twice the share
-//! of a weight of 1 when there is no other reason to prefer one. Which policy it is, is fixed when the balancer is
-//! made; an enum rather than a trait object, as there are four of them and the choice is on every request's path.
+//! of a weight of 1 when there is no other reason to prefer one. An enum rather than a trait object, as there are four of
+//! them and the choice is on every request's path.
 
 mod p2c;
 mod random;

@@ -2,8 +2,9 @@
 //!
 //! A request's life: pick an endpoint (or wait in the queue for one), make that endpoint's service ready (which may
 //! take or make a connection), call it, and hand the response together with its [`InFlight`] to a [`Track`]. If the
-//! service can't be made ready, the request has not left yet: it is picked for again and never lost. Clones share
-//! everything and cost one reference count; there is no task and no channel behind them.
+//! service can't be made ready, or its error gives the request back ([`Unsent`]), the request has not left yet: it is
+//! picked for again and never lost. Clones share everything and cost one reference count; there is no task and no
+//! channel behind them.
 
 use crate::{
     Balancer, InFlight, Outcome, Pick,
@@ -51,6 +52,24 @@ impl<Response> Track<Response> for OnResponse {
     }
 }
 
+/// An error that knows whether the request was sent. Which connection a request needs may depend on the request, and
+/// a pooled connection may turn out to be closed when it is used, so a service that said it was ready can still fail
+/// before anything left.
+pub trait Unsent<Req>: Sized {
+    /// The request, if the endpoint certainly has not seen it.
+    ///
+    /// # Errors
+    /// The error itself, if it may have.
+    fn unsent(self) -> Result<Req, Self>;
+}
+
+/// An opaque error gives nothing back.
+impl<Req> Unsent<Req> for Box<dyn std::error::Error + Send + Sync> {
+    fn unsent(self) -> Result<Req, Self> {
+        Err(self)
+    }
+}
+
 /// Why a balanced request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BalanceError<E> {
@@ -67,6 +86,10 @@ pub type BalanceFuture<Output, E> =
     Pin<Box<dyn Future<Output = Result<Output, BalanceError<E>>> + Send>>;
 
 /// Sends each request to an endpoint of a [`Balancer`]. Clones are the same service.
+///
+/// What it asks of an endpoint's service `T`: clones share their connections; `poll_ready` fails rather than waits while
+/// the client backs off; and a client that can't connect shuts its [`Gate`](crate::Gate) and opens it again when it can.
+/// A request whose endpoint is still connecting waits for it, and counts as in flight there.
 pub struct Balance<K, T, Tr> {
     shared: Arc<Shared<K, T, Tr>>,
 }
@@ -110,65 +133,105 @@ impl<K, T, Tr> Balance<K, T, Tr> {
     /// Sends one request; what [`Service::call`] does, without the box.
     ///
     /// # Errors
-    /// No endpoint became ready, or the endpoint's service failed.
+    /// No endpoint became ready, or the endpoint's service failed after it may have seen the request.
     pub async fn send<Req>(&self, request: Req) -> Result<Tr::Output, BalanceError<T::Error>>
     where
         T: Service<Req> + Clone,
+        T::Error: Unsent<Req>,
         Tr: Track<T::Response>,
     {
-        let (mut service, mut in_flight) = self.shared.acquire::<Req>().await?;
-        in_flight.restart(Instant::now());
-        let response = service.call(request);
-        match response.await {
-            Ok(response) => Ok(self.shared.track.track(response, in_flight)),
-            Err(error) => {
-                in_flight.first_byte(Instant::now(), Outcome::Failure);
-                Err(BalanceError::Service(error))
+        let mut attempts = Attempts::new(&self.shared);
+        let mut request = request;
+        loop {
+            let (mut service, mut pick) = attempts.acquire::<Req>().await?;
+            pick.restart(Instant::now());
+            let error = match service.call(request).await {
+                Ok(response) => {
+                    return Ok(self.shared.track.track(response, pick.into_in_flight()));
+                }
+                Err(error) => error,
+            };
+            match error.unsent() {
+                Ok(unsent) => request = unsent,
+                Err(error) => {
+                    pick.first_byte(Instant::now(), Outcome::Failure);
+                    return Err(BalanceError::Service(error));
+                }
             }
+            tracing::debug!("Endpoint did not take the request, picking again");
+            attempts.failed(pick);
+        }
+    }
+}
+
+/// The attempts of one request to find an endpoint.
+struct Attempts<'a, K, T, Tr> {
+    shared: &'a Shared<K, T, Tr>,
+    /// When it gives up; set by its first wait or failed attempt.
+    deadline: Option<Instant>,
+    failed: usize,
+}
+
+impl<'a, K, T, Tr> Attempts<'a, K, T, Tr> {
+    fn new(shared: &'a Shared<K, T, Tr>) -> Self {
+        Self {
+            shared,
+            deadline: None,
+            failed: 0,
+        }
+    }
+
+    /// A ready service of a picked endpoint.
+    async fn acquire<Req>(&mut self) -> Result<(T, Pick<K, T>), QueueError>
+    where
+        T: Service<Req> + Clone,
+    {
+        let shared = self.shared;
+        loop {
+            self.pace().await?;
+            let picked = shared
+                .queue
+                .pick(&shared.balancer, &mut self.deadline, || shared.try_pick());
+            let pick = picked.await?;
+            let mut service = pick.clone();
+            if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
+                return Ok((service, pick));
+            }
+            tracing::debug!("Endpoint did not become ready, picking again");
+            self.failed(pick);
+        }
+    }
+
+    /// Notes an attempt that failed before the endpoint saw the request. If the endpoint's client shut the gate, that
+    /// says it all, and the endpoint is as good as before once it is back.
+    fn failed(&mut self, mut pick: Pick<K, T>) {
+        if pick.is_ready() {
+            pick.first_byte(Instant::now(), Outcome::Failure);
+        }
+        self.failed += 1;
+        self.deadline
+            .get_or_insert_with(|| self.shared.queue.deadline());
+    }
+
+    /// Slows down once each endpoint has had its chance, and gives up in time.
+    async fn pace(&mut self) -> Result<(), QueueError> {
+        let balancer = &self.shared.balancer;
+        if self.failed == 0 || self.failed < balancer.len() || balancer.ready_len() == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+        let late = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        if late {
+            Err(QueueError::FailFast)
+        } else {
+            Ok(())
         }
     }
 }
 
 impl<K, T, Tr> Shared<K, T, Tr> {
-    /// A ready service of a picked endpoint.
-    async fn acquire<Req>(&self) -> Result<(T, InFlight), QueueError>
-    where
-        T: Service<Req> + Clone,
-    {
-        let mut deadline = None;
-        let mut attempts = 0;
-        loop {
-            let mut pick = self
-                .queue
-                .pick(&self.balancer, &mut deadline, || self.try_pick())
-                .await?;
-            let mut service = pick.clone();
-            if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
-                return Ok((service, pick.into_in_flight()));
-            }
-            attempts += 1;
-            tracing::debug!(attempts, "Endpoint did not become ready, picking again");
-            if pick.is_ready() {
-                pick.first_byte(Instant::now(), Outcome::Failure);
-            }
-            drop(pick);
-            let deadline = *deadline.get_or_insert_with(|| self.queue.deadline());
-            if attempts >= self.balancer.len() && self.balancer.ready_len() > 0 {
-                self.pause(deadline).await?;
-            }
-        }
-    }
-
-    /// Keeps a request whose endpoints fail without shutting their gates from spinning.
-    async fn pause(&self, deadline: Instant) -> Result<(), QueueError> {
-        tokio::time::sleep(RETRY_PAUSE).await;
-        if Instant::now() < deadline {
-            Ok(())
-        } else {
-            Err(QueueError::FailFast)
-        }
-    }
-
     fn try_pick(&self) -> Option<Pick<K, T>> {
         // Not under the lock: a pick may take longer than this draw.
         let seed = self.rng.lock().next_u64();
@@ -183,7 +246,7 @@ where
     K: Send + Sync + 'static,
     T: Service<Req> + Clone + Send + Sync + 'static,
     T::Future: Send,
-    T::Error: Send,
+    T::Error: Unsent<Req> + Send,
     Tr: Track<T::Response> + Send + Sync + 'static,
     Req: Send + 'static,
 {

@@ -163,3 +163,39 @@ fn faster_and_less_loaded_endpoints_win() {
     let keys: Vec<_> = held.iter().map(|pick| *pick.key()).collect();
     assert_eq!(keys, [fast_key, fast_key, slow_key]);
 }
+
+#[test]
+fn policy_changes_while_endpoints_and_requests_stay() {
+    let balancer = balancer(Policy::Random, &[1.0; 3]);
+    let (now, mut rng) = (Instant::now(), SmallRng::seed_from_u64(1));
+    let held: Vec<_> = (0..30)
+        .map(|_| balancer.pick(now, &mut rng).unwrap())
+        .collect();
+    let pending = |balancer: &Balancer<usize, Gate>| -> Vec<_> {
+        balancer
+            .snapshot(now)
+            .iter()
+            .map(|status| status.pending)
+            .collect()
+    };
+    let before = pending(&balancer);
+    balancer.set_policy(&Policy::RoundRobin);
+    assert_eq!(pending(&balancer), before);
+    let order: Vec<_> = (0..6)
+        .map(|_| *balancer.pick(now, &mut rng).unwrap().key())
+        .collect();
+    assert_eq!(order, [0, 1, 2, 0, 1, 2]);
+    drop(held);
+    // Parameters change as well: what is presumed of an endpoint that has not answered.
+    let (default_rtt, decay) = (Duration::from_millis(70), Duration::from_secs(3600));
+    balancer.set_policy(&Policy::PeakEwma {
+        default_rtt,
+        decay,
+        failure_penalty: 0.0,
+    });
+    let load = balancer.snapshot(now)[0].load;
+    assert!(
+        load > Duration::from_millis(60) && load <= default_rtt,
+        "{load:?}"
+    );
+}

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 use mesh_balancer::{
-    Balance, Balancer, Config, Gate, Observer, OnResponse, QueueConfig, Target, Update, UpdateKind,
+    Balance, Balancer, Config, Gate, Observer, OnResponse, QueueConfig, Target, Unsent, Update,
+    UpdateKind,
 };
 use parking_lot::Mutex;
 use rand::{SeedableRng, rngs::SmallRng};
@@ -11,7 +12,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use tower_service::Service;
@@ -24,9 +25,11 @@ pub(crate) enum Readiness {
     Ready,
     /// Fails and shuts its gate, as a client whose connection is gone does.
     FailsAndShuts,
+    /// Is ready, but finds its connection closed when it is called, and gives the request back.
+    GivesBack,
     /// Fails and leaves its gate open, as no client should.
     Fails,
-    /// Connects for ever.
+    /// Connects until it is woken in another state.
     Never,
 }
 
@@ -44,15 +47,28 @@ pub(crate) struct State {
     pub(crate) fails: bool,
     pub(crate) attempts: u32,
     pub(crate) served: Vec<u32>,
+    connecting: Vec<Waker>,
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("refused")]
-pub(crate) struct Refused;
+pub(crate) struct Refused {
+    unsent: Option<u32>,
+}
+
+impl Unsent<u32> for Refused {
+    fn unsent(self) -> Result<u32, Self> {
+        self.unsent.ok_or(Self { unsent: None })
+    }
+}
 
 impl Backend {
     pub(crate) fn set(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state.lock());
+    }
+
+    pub(crate) fn wake(&self) {
+        self.state.lock().connecting.drain(..).for_each(Waker::wake);
     }
 
     pub(crate) fn served(&self) -> Vec<u32> {
@@ -69,27 +85,36 @@ impl Service<u32> for Backend {
     type Error = Refused;
     type Future = Pin<Box<dyn Future<Output = Result<u32, Refused>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refused>> {
         let mut state = self.state.lock();
         state.attempts += 1;
         match state.readiness {
-            Readiness::Ready => Poll::Ready(Ok(())),
-            Readiness::Never => Poll::Pending,
-            Readiness::Fails => Poll::Ready(Err(Refused)),
+            Readiness::Ready | Readiness::GivesBack => Poll::Ready(Ok(())),
+            Readiness::Never => {
+                state.connecting.push(cx.waker().clone());
+                Poll::Pending
+            }
+            Readiness::Fails => Poll::Ready(Err(Refused { unsent: None })),
             Readiness::FailsAndShuts => {
                 self.gate.shut();
-                Poll::Ready(Err(Refused))
+                Poll::Ready(Err(Refused { unsent: None }))
             }
         }
     }
 
     fn call(&mut self, request: u32) -> Self::Future {
-        let (state, latency) = (self.state.clone(), self.latency);
+        let (state, latency, gate) = (self.state.clone(), self.latency, self.gate.clone());
         Box::pin(async move {
+            if state.lock().readiness == Readiness::GivesBack {
+                gate.shut();
+                return Err(Refused {
+                    unsent: Some(request),
+                });
+            }
             state.lock().served.push(request);
             tokio::time::sleep(latency).await;
             if state.lock().fails {
-                Err(Refused)
+                Err(Refused { unsent: None })
             } else {
                 Ok(request)
             }
@@ -131,6 +156,7 @@ impl Fixture {
                     fails: false,
                     attempts: 0,
                     served: Vec::new(),
+                    connecting: Vec::new(),
                 };
                 let backend = Backend {
                     key: *key,
