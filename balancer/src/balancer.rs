@@ -92,9 +92,9 @@ impl<K, T> Balancer<K, T> {
         Ok(Pick::new(endpoint.clone(), now))
     }
 
-    /// Chooses by `policy` from now on. Endpoints, their load and requests in flight stay; the parameters of the
-    /// estimate are those the balancer was made with.
+    /// Chooses by `policy` from now on. Endpoints, their load and requests in flight stay as they are.
     pub fn set_policy(&self, policy: &Policy) {
+        self.inner.fleet.set_params(policy.params());
         self.inner.picker.store(Arc::new(Picker::new(policy)));
     }
 

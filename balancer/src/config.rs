@@ -52,9 +52,10 @@ impl Policy {
                 decay,
                 failure_penalty,
             } => Params {
-                default_rtt,
-                decay,
-                failure_penalty,
+                default_rtt: default_rtt.as_secs_f64(),
+                decay: decay.as_secs_f64().max(f64::MIN_POSITIVE),
+                // Also makes zero of a NaN.
+                failure_penalty: failure_penalty.max(0.0),
             },
             _ => Self::default().params(),
         }

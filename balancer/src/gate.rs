@@ -130,3 +130,47 @@ impl Readiness {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn count_is_right_after_clients_and_updates_raced() {
+        let readiness = Arc::new(Readiness::new(Arc::new(())));
+        let gates: Vec<_> = (0..4).map(|_| Gate::new(readiness.clone())).collect();
+        std::thread::scope(|scope| {
+            for gate in &gates {
+                scope.spawn(|| {
+                    (0..10_000)
+                        .for_each(|_| [Gate::shut, Gate::open].iter().for_each(|flip| flip(gate)))
+                });
+                scope.spawn(|| {
+                    (0..10_000).for_each(|_| {
+                        [Gate::unlist, Gate::list]
+                            .iter()
+                            .for_each(|flip| flip(gate))
+                    })
+                });
+            }
+        });
+        assert_eq!(readiness.count(), 4);
+        gates.iter().for_each(Gate::unlist);
+        assert_eq!(readiness.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn waiting_sees_a_gate_that_opens_before_and_during_the_wait() {
+        let readiness = Arc::new(Readiness::new(Arc::new(())));
+        let gate = Gate::new(readiness.clone());
+        let mut waiting = tokio_test::task::spawn(readiness.any());
+        assert!(waiting.poll().is_pending());
+        gate.list();
+        assert!(waiting.is_woken());
+        gate.shut();
+        assert!(waiting.poll().is_pending(), "shut again before it looked");
+        gate.open();
+        assert!(waiting.is_woken() && waiting.poll().is_ready());
+        readiness.any().await;
+    }
+}

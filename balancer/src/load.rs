@@ -1,7 +1,7 @@
 //! What a request to an endpoint is likely to cost now.
 //!
-//! A request costs `(latency + penalty) * (1 + in flight / weight)`; the pick puts that together. Latency is a peak-EWMA of the time to the first byte,
-//! as in Finagle, tower and Linkerd; what differs from theirs, and why:
+//! A request costs `(latency + penalty) * (1 + in flight / weight)`; the pick puts that together. Latency is a
+//! peak-EWMA of the time to the first byte, as in Finagle, tower and Linkerd; what differs from theirs, and why:
 //! - the queue is counted per unit of weight and an idle endpoint's cost does not depend on its weight: weights are
 //!   honoured by sampling (`pick/p2c.rs`), where they give exact shares instead of "the heavier one always wins";
 //! - failures cost a penalty in proportion to the recent failure share (`load/failures.rs`);
@@ -48,14 +48,13 @@ struct Estimate {
 
 impl Load {
     pub(crate) fn new(fleet: Arc<Fleet>, now: Instant) -> Self {
-        let latency = PeakEwma::new(fleet.params.decay, now);
-        let estimate = Mutex::new(Estimate {
-            latency,
+        let estimate = Estimate {
+            latency: PeakEwma::new(now),
             failures: Failures::new(now),
-        });
+        };
         Self {
             in_flight: AtomicU32::new(0),
-            estimate,
+            estimate: Mutex::new(estimate),
             fleet,
         }
     }
@@ -71,30 +70,38 @@ impl Load {
 
     /// The expected latency of a request in seconds, with the penalty for failures and without the queue.
     pub(crate) fn latency(&self, now: Instant) -> f64 {
+        let Params {
+            decay,
+            failure_penalty,
+            ..
+        } = self.fleet.params();
         let typical = self.fleet.typical();
         let estimate = self.estimate.lock();
-        let severity = estimate
-            .failures
-            .severity_at(now, self.fleet.params.failure_penalty);
-        estimate.latency.get_at(now, typical) + typical * severity
+        let severity = estimate.failures.severity_at(now, failure_penalty);
+        estimate.latency.get_at(now, decay, typical) + typical * severity
     }
 
     fn record(&self, now: Instant, elapsed: Duration, outcome: Outcome) {
+        let Params { decay, .. } = self.fleet.params();
         let sample = self.fleet.bound(elapsed.as_secs_f64());
+        let known = self.fleet.measured();
         let mut estimate = self.estimate.lock();
         estimate.failures.record(now, outcome);
         match outcome {
             Outcome::Success => {
-                let latency = estimate.latency.add_peak(now, sample);
+                let latency = estimate.latency.add_peak(now, decay, sample, known);
                 drop(estimate);
                 self.fleet.observe(latency);
             }
             // Slow failures are slow, but no failure is evidence of speed.
             Outcome::Failure => {
-                let known = estimate.latency.get_at(now, 0.0);
+                let least = estimate
+                    .latency
+                    .get_at(now, decay, 0.0)
+                    .max(self.fleet.typical());
                 estimate
                     .latency
-                    .add_peak(now, sample.max(self.fleet.typical()).max(known));
+                    .add_peak(now, decay, sample.max(least), known);
             }
         }
     }

@@ -63,6 +63,13 @@ pub trait Unsent<Req>: Sized {
     fn unsent(self) -> Result<Req, Self>;
 }
 
+/// An opaque error gives nothing back.
+impl<Req> Unsent<Req> for Box<dyn std::error::Error + Send + Sync> {
+    fn unsent(self) -> Result<Req, Self> {
+        Err(self)
+    }
+}
+
 /// Why a balanced request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BalanceError<E> {
@@ -79,6 +86,10 @@ pub type BalanceFuture<Output, E> =
     Pin<Box<dyn Future<Output = Result<Output, BalanceError<E>>> + Send>>;
 
 /// Sends each request to an endpoint of a [`Balancer`]. Clones are the same service.
+///
+/// What it asks of an endpoint's service `T`: clones share their connections; `poll_ready` fails rather than waits while
+/// the client backs off; and a client that can't connect shuts its [`Gate`](crate::Gate) and opens it again when it can.
+/// A request whose endpoint is still connecting waits for it, and counts as in flight there.
 pub struct Balance<K, T, Tr> {
     shared: Arc<Shared<K, T, Tr>>,
 }
@@ -132,16 +143,23 @@ impl<K, T, Tr> Balance<K, T, Tr> {
         let mut attempts = Attempts::new(&self.shared);
         let mut request = request;
         loop {
-            let (mut service, mut in_flight) = attempts.acquire::<Req>().await?;
-            in_flight.restart(Instant::now());
+            let (mut service, mut pick) = attempts.acquire::<Req>().await?;
+            pick.restart(Instant::now());
             let error = match service.call(request).await {
-                Ok(response) => return Ok(self.shared.track.track(response, in_flight)),
+                Ok(response) => {
+                    return Ok(self.shared.track.track(response, pick.into_in_flight()));
+                }
                 Err(error) => error,
             };
-            in_flight.first_byte(Instant::now(), Outcome::Failure);
-            drop(in_flight);
-            request = error.unsent().map_err(BalanceError::Service)?;
-            attempts.failed().await?;
+            match error.unsent() {
+                Ok(unsent) => request = unsent,
+                Err(error) => {
+                    pick.first_byte(Instant::now(), Outcome::Failure);
+                    return Err(BalanceError::Service(error));
+                }
+            }
+            tracing::debug!("Endpoint did not take the request, picking again");
+            attempts.failed(pick);
         }
     }
 }
@@ -149,7 +167,7 @@ impl<K, T, Tr> Balance<K, T, Tr> {
 /// The attempts of one request to find an endpoint.
 struct Attempts<'a, K, T, Tr> {
     shared: &'a Shared<K, T, Tr>,
-    /// Set by the first wait or failure.
+    /// When it gives up; set by its first wait or failed attempt.
     deadline: Option<Instant>,
     failed: usize,
 }
@@ -164,45 +182,51 @@ impl<'a, K, T, Tr> Attempts<'a, K, T, Tr> {
     }
 
     /// A ready service of a picked endpoint.
-    async fn acquire<Req>(&mut self) -> Result<(T, InFlight), QueueError>
+    async fn acquire<Req>(&mut self) -> Result<(T, Pick<K, T>), QueueError>
     where
         T: Service<Req> + Clone,
     {
         let shared = self.shared;
         loop {
-            let mut pick = shared
+            self.pace().await?;
+            let picked = shared
                 .queue
-                .pick(&shared.balancer, &mut self.deadline, || shared.try_pick())
-                .await?;
+                .pick(&shared.balancer, &mut self.deadline, || shared.try_pick());
+            let pick = picked.await?;
             let mut service = pick.clone();
             if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
-                return Ok((service, pick.into_in_flight()));
+                return Ok((service, pick));
             }
-            if pick.is_ready() {
-                pick.first_byte(Instant::now(), Outcome::Failure);
-            }
-            drop(pick);
-            self.failed().await?;
+            tracing::debug!("Endpoint did not become ready, picking again");
+            self.failed(pick);
         }
     }
 
-    /// After an attempt that failed: keeps a request whose endpoints fail without shutting their gates from spinning.
-    async fn failed(&mut self) -> Result<(), QueueError> {
-        let shared = self.shared;
+    /// Notes an attempt that failed before the endpoint saw the request. If the endpoint's client shut the gate, that
+    /// says it all, and the endpoint is as good as before once it is back.
+    fn failed(&mut self, mut pick: Pick<K, T>) {
+        if pick.is_ready() {
+            pick.first_byte(Instant::now(), Outcome::Failure);
+        }
         self.failed += 1;
-        tracing::debug!(
-            attempts = self.failed,
-            "Endpoint did not take the request, picking again"
-        );
-        let deadline = *self.deadline.get_or_insert_with(|| shared.queue.deadline());
-        if self.failed < shared.balancer.len() || shared.balancer.ready_len() == 0 {
+        self.deadline
+            .get_or_insert_with(|| self.shared.queue.deadline());
+    }
+
+    /// Slows down once each endpoint has had its chance, and gives up in time.
+    async fn pace(&mut self) -> Result<(), QueueError> {
+        let balancer = &self.shared.balancer;
+        if self.failed == 0 || self.failed < balancer.len() || balancer.ready_len() == 0 {
             return Ok(());
         }
         tokio::time::sleep(RETRY_PAUSE).await;
-        if Instant::now() < deadline {
-            Ok(())
-        } else {
+        let late = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        if late {
             Err(QueueError::FailFast)
+        } else {
+            Ok(())
         }
     }
 }

@@ -6,19 +6,19 @@
 //! the penalties hide the latencies altogether.
 //!
 //! Here the penalty is what a request would lose on average: with a success share p the expected cost of trying until
-//! it works is `L + L * (1-p)/p`, so severity = failures / successes, over a window of about 10 s. Consequences:
+//! it works is `L + L * (1-p)/p`, so severity = failures / successes, both of the last seconds. Consequences:
 //! - it is relative: 10 times the typical latency diverts traffic at 1 ms as well as at 1 s;
 //! - it is bounded (by the policy's `failure_penalty`, 10) and fades within seconds of the last failure whatever came
 //!   before: from 10 to 1 in 3.5 s, to 0.1 in 7 s. An endpoint that keeps failing so gets about one request in 4 s;
-//! - a stray failure among many successes costs next to nothing, one failure and nothing else costs all of it.
+//! - a stray failure among many successes costs next to nothing, one failure and nothing else costs all of it, and a
+//!   busy endpoint that turns bad is as expensive as two good ones after a second.
 
 use crate::Outcome;
 use tokio::time::Instant;
 
-/// Over how many seconds failures are set in proportion to successes.
-const WINDOW: f64 = 10.0;
-/// In how many seconds after the last failure the penalty falls to 1/e.
-const FADE: f64 = 1.5;
+/// In how many seconds outcomes, and the penalty after the last failure, fade to 1/e. Long enough for a proportion at a
+/// few requests per second, short enough to notice when an endpoint turns bad.
+const MEMORY: f64 = 1.5;
 /// Successes every endpoint is credited with. A first failure with no other traffic then has a severity of 10.
 const PRIOR: f64 = 0.1;
 
@@ -47,11 +47,11 @@ impl Failures {
         if self.failed == 0.0 {
             return 0.0;
         }
-        (self.failed / (self.succeeded + PRIOR)).min(limit) * fade(self.last_failure, now, FADE)
+        (self.failed / (self.succeeded + PRIOR)).min(limit) * fade(self.last_failure, now)
     }
 
     pub(crate) fn record(&mut self, now: Instant, outcome: Outcome) {
-        let keep = fade(self.at, now, WINDOW);
+        let keep = fade(self.at, now);
         self.failed *= keep;
         self.succeeded *= keep;
         self.at = self.at.max(now);
@@ -65,6 +65,6 @@ impl Failures {
     }
 }
 
-fn fade(from: Instant, to: Instant, seconds: f64) -> f64 {
-    (-to.saturating_duration_since(from).as_secs_f64() / seconds).exp()
+fn fade(from: Instant, to: Instant) -> f64 {
+    (-to.saturating_duration_since(from).as_secs_f64() / MEMORY).exp()
 }

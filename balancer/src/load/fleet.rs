@@ -5,9 +5,10 @@
 //! latency is long. It is an average over the endpoints' estimates, as those are what a choice compares, taken at each
 //! answer. A sample moves it by at most 15 %, so an outlier can't. A race between two threads may lose one sample.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+use arc_swap::ArcSwap;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 /// The share of a new sample in the average.
@@ -18,18 +19,18 @@ const OUTLIER: f64 = 4.0;
 /// costs the endpoint `decay * ln(50)` = 39 s at most, and not minutes.
 const LONGEST: f64 = 50.0;
 
-/// The constants of the load estimate, from the policy.
-#[derive(Debug)]
+/// The constants of the load estimate, from the policy; times in seconds.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Params {
-    pub(crate) default_rtt: Duration,
-    pub(crate) decay: Duration,
+    pub(crate) default_rtt: f64,
+    pub(crate) decay: f64,
     pub(crate) failure_penalty: f64,
 }
 
 /// Shared by the endpoints of one balancer.
 #[derive(Debug)]
 pub(crate) struct Fleet {
-    pub(crate) params: Params,
+    params: ArcSwap<Params>,
     /// Bits of an f64 in seconds; zero before the first sample.
     typical: AtomicU64,
 }
@@ -37,15 +38,22 @@ pub(crate) struct Fleet {
 impl Fleet {
     pub(crate) fn new(params: Params) -> Self {
         Self {
-            params,
+            params: ArcSwap::from_pointee(params),
             typical: AtomicU64::new(0),
         }
     }
 
+    pub(crate) fn params(&self) -> Params {
+        **self.params.load()
+    }
+
+    pub(crate) fn set_params(&self, params: Params) {
+        self.params.store(Arc::new(params));
+    }
+
     /// The typical estimate in seconds; the configured default while nothing has been measured.
     pub(crate) fn typical(&self) -> f64 {
-        self.measured()
-            .unwrap_or(self.params.default_rtt.as_secs_f64())
+        self.measured().unwrap_or_else(|| self.params().default_rtt)
     }
 
     /// Takes in an endpoint's new estimate, in seconds.
@@ -65,7 +73,8 @@ impl Fleet {
             .map_or(sample, |typical| sample.min(LONGEST * typical))
     }
 
-    fn measured(&self) -> Option<f64> {
+    /// The typical estimate in seconds, if there is one.
+    pub(crate) fn measured(&self) -> Option<f64> {
         Some(f64::from_bits(self.typical.load(Ordering::Relaxed))).filter(|typical| *typical > 0.0)
     }
 }

@@ -5,13 +5,12 @@
 //! recent maximum* rather than an average (it grows with the rate of samples of a noisy endpoint); that is the price
 //! of noticing a slow endpoint with the first slow answer, and all endpoints of a service pay it alike.
 
-use std::time::Duration;
 use tokio::time::Instant;
 
-/// A peak-sensitive, exponentially weighted moving average of seconds.
+/// A peak-sensitive, exponentially weighted moving average of seconds. `decay` is the time in seconds in which it falls
+/// to 1/e without samples; it is an argument, as it belongs to the policy and may change.
 #[derive(Debug)]
 pub(crate) struct PeakEwma {
-    decay: f64,
     /// None until the first sample: then the caller's presumption stands in.
     value: Option<f64>,
     /// When `value` was true; at first, when the endpoint came.
@@ -19,10 +18,8 @@ pub(crate) struct PeakEwma {
 }
 
 impl PeakEwma {
-    /// `decay` is the time in which an estimate falls to 1/e without samples.
-    pub(crate) fn new(decay: Duration, now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
-            decay: decay.as_secs_f64().max(f64::MIN_POSITIVE),
             value: None,
             at: now,
         }
@@ -30,15 +27,22 @@ impl PeakEwma {
 
     /// The estimate projected to `now`. An endpoint without a sample has the `presumed` latency, which decays as well,
     /// so that it is tried soon even if all others are as fast as presumed.
-    pub(crate) fn get_at(&self, now: Instant, presumed: f64) -> f64 {
-        self.value.unwrap_or(presumed) * self.fade(now)
+    pub(crate) fn get_at(&self, now: Instant, decay: f64, presumed: f64) -> f64 {
+        self.value.unwrap_or(presumed) * self.fade(now, decay)
     }
 
     /// Takes a sample in: a peak replaces the estimate, anything lower pulls it down by the time since the last one.
-    /// The first sample replaces the presumption. Returns the new estimate.
-    pub(crate) fn add_peak(&mut self, now: Instant, sample: f64) -> f64 {
-        let fade = self.fade(now);
-        let value = match self.value {
+    /// The first one is set against what is `known` of others, as the first answers of many are the fastest ones, and
+    /// is the estimate if nothing is known. Returns the new estimate.
+    pub(crate) fn add_peak(
+        &mut self,
+        now: Instant,
+        decay: f64,
+        sample: f64,
+        known: Option<f64>,
+    ) -> f64 {
+        let fade = self.fade(now, decay);
+        let value = match self.value.or(known) {
             Some(value) if value * fade > sample => value * fade + sample * (1.0 - fade),
             _ => sample,
         };
@@ -47,7 +51,7 @@ impl PeakEwma {
         value
     }
 
-    fn fade(&self, now: Instant) -> f64 {
-        (-now.saturating_duration_since(self.at).as_secs_f64() / self.decay).exp()
+    fn fade(&self, now: Instant, decay: f64) -> f64 {
+        (-now.saturating_duration_since(self.at).as_secs_f64() / decay).exp()
     }
 }

@@ -1,14 +1,10 @@
 use super::*;
+use crate::Policy;
 
 const MS: Duration = Duration::from_millis(1);
 
 fn fleet() -> Arc<Fleet> {
-    let (default_rtt, decay) = (30 * MS, Duration::from_secs(10));
-    Arc::new(Fleet::new(Params {
-        default_rtt,
-        decay,
-        failure_penalty: 10.0,
-    }))
+    Arc::new(Fleet::new(Policy::default().params()))
 }
 
 /// A request that starts at `start` and answers after `elapsed`.
@@ -31,15 +27,15 @@ fn assert_near(value: f64, expected: f64) {
 #[test]
 fn peak_replaces_and_lower_samples_pull_down_with_time() {
     let now = Instant::now();
-    let mut ewma = PeakEwma::new(Duration::from_secs(10), now);
-    ewma.add_peak(now, 0.010);
-    ewma.add_peak(now, 0.100);
-    assert_near(ewma.get_at(now, 0.0), 0.100);
+    let mut ewma = PeakEwma::new(now);
+    ewma.add_peak(now, 10.0, 0.010, None);
+    ewma.add_peak(now, 10.0, 0.100, None);
+    assert_near(ewma.get_at(now, 10.0, 0.0), 0.100);
     // 10 s later the old peak counts 1/e, the sample the rest.
     let later = now + Duration::from_secs(10);
-    ewma.add_peak(later, 0.010);
+    ewma.add_peak(later, 10.0, 0.010, None);
     assert_near(
-        ewma.get_at(later, 0.0),
+        ewma.get_at(later, 10.0, 0.0),
         0.100 / std::f64::consts::E + 0.010 * (1.0 - 1.0 / std::f64::consts::E),
     );
 }
@@ -47,21 +43,21 @@ fn peak_replaces_and_lower_samples_pull_down_with_time() {
 #[test]
 fn reading_does_not_change_the_estimate() {
     let now = Instant::now();
-    let mut ewma = PeakEwma::new(Duration::from_secs(10), now);
-    ewma.add_peak(now, 0.100);
+    let mut ewma = PeakEwma::new(now);
+    ewma.add_peak(now, 10.0, 0.100, None);
     let late = now + Duration::from_secs(60);
-    assert_near(ewma.get_at(late, 0.0), 0.100 * (-6.0f64).exp());
-    assert_near(ewma.get_at(now, 0.0), 0.100);
-    assert_near(ewma.get_at(late, 0.0), 0.100 * (-6.0f64).exp());
+    assert_near(ewma.get_at(late, 10.0, 0.0), 0.100 * (-6.0f64).exp());
+    assert_near(ewma.get_at(now, 10.0, 0.0), 0.100);
+    assert_near(ewma.get_at(late, 10.0, 0.0), 0.100 * (-6.0f64).exp());
 }
 
 #[test]
 fn time_that_runs_backwards_is_no_time() {
     let now = Instant::now() + Duration::from_secs(5);
-    let mut ewma = PeakEwma::new(Duration::from_secs(10), now);
-    ewma.add_peak(now, 0.100);
-    ewma.add_peak(now - Duration::from_secs(3), 0.010);
-    assert_near(ewma.get_at(now - Duration::from_secs(1), 0.0), 0.100);
+    let mut ewma = PeakEwma::new(now);
+    ewma.add_peak(now, 10.0, 0.100, None);
+    ewma.add_peak(now - Duration::from_secs(3), 10.0, 0.010, None);
+    assert_near(ewma.get_at(now - Duration::from_secs(1), 10.0, 0.0), 0.100);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{Balancer, Config, Gate, Target, Unavailable, Update};
 use rand::{SeedableRng, rngs::SmallRng};
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 const POLICIES: [fn() -> Policy; 4] = [
     Policy::default,
@@ -144,19 +144,58 @@ fn nothing_to_pick_says_why() {
 fn faster_and_less_loaded_endpoints_win() {
     let balancer = balancer(Policy::default(), &[1.0, 1.0]);
     let (now, mut rng) = (Instant::now(), SmallRng::seed_from_u64(1));
-    let mut answered = HashMap::new();
-    while answered.len() < 2 {
-        let mut pick = balancer.pick(now, &mut rng).unwrap();
-        let latency = Duration::from_millis(if *pick.key() == 0 { 10 } else { 25 });
-        pick.first_byte(now + latency, Outcome::Success);
-        answered.insert(*pick.key(), pick);
-    }
-    drop(answered);
+    let picks = std::array::from_fn(|_| balancer.pick(now, &mut rng).unwrap());
+    let [mut fast, mut slow]: [Pick<_, _>; 2] = picks;
+    assert_ne!(
+        fast.key(),
+        slow.key(),
+        "the second one goes where none is in flight"
+    );
+    fast.first_byte(now + Duration::from_millis(10), Outcome::Success);
+    slow.first_byte(now + Duration::from_millis(25), Outcome::Success);
+    let (fast_key, slow_key) = (*fast.key(), *slow.key());
+    drop((fast, slow));
     // 10 ms against 25 ms: the fast one is preferred until it has two requests in flight.
     let now = now + Duration::from_millis(25);
     let held: Vec<_> = (0..3)
         .map(|_| balancer.pick(now, &mut rng).unwrap())
         .collect();
     let keys: Vec<_> = held.iter().map(|pick| *pick.key()).collect();
-    assert_eq!(keys, [0, 0, 1]);
+    assert_eq!(keys, [fast_key, fast_key, slow_key]);
+}
+
+#[test]
+fn policy_changes_while_endpoints_and_requests_stay() {
+    let balancer = balancer(Policy::Random, &[1.0; 3]);
+    let (now, mut rng) = (Instant::now(), SmallRng::seed_from_u64(1));
+    let held: Vec<_> = (0..30)
+        .map(|_| balancer.pick(now, &mut rng).unwrap())
+        .collect();
+    let pending = |balancer: &Balancer<usize, Gate>| -> Vec<_> {
+        balancer
+            .snapshot(now)
+            .iter()
+            .map(|status| status.pending)
+            .collect()
+    };
+    let before = pending(&balancer);
+    balancer.set_policy(&Policy::RoundRobin);
+    assert_eq!(pending(&balancer), before);
+    let order: Vec<_> = (0..6)
+        .map(|_| *balancer.pick(now, &mut rng).unwrap().key())
+        .collect();
+    assert_eq!(order, [0, 1, 2, 0, 1, 2]);
+    drop(held);
+    // Parameters change as well: what is presumed of an endpoint that has not answered.
+    let (default_rtt, decay) = (Duration::from_millis(70), Duration::from_secs(3600));
+    balancer.set_policy(&Policy::PeakEwma {
+        default_rtt,
+        decay,
+        failure_penalty: 0.0,
+    });
+    let load = balancer.snapshot(now)[0].load;
+    assert!(
+        load > Duration::from_millis(60) && load <= default_rtt,
+        "{load:?}"
+    );
 }
