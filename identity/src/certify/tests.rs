@@ -126,7 +126,7 @@ async fn run_for(
         settings,
         log.clone(),
     );
-    tokio::time::timeout(time, running)
+    time::timeout(time, running)
         .await
         .expect_err("it never ends");
     let log = log.0.lock().clone();
@@ -169,9 +169,9 @@ async fn the_token_is_read_again_for_each_request() {
     let (_dir, token) = token_file("first");
     let service = Service::new(Duration::from_secs(1000), []);
     let rewrite = async {
-        tokio::time::sleep(Duration::from_secs(100)).await;
+        time::sleep(Duration::from_secs(100)).await;
         std::fs::write(&token, "second").unwrap();
-        tokio::time::sleep(Duration::from_secs(1000)).await;
+        time::sleep(Duration::from_secs(1000)).await;
         std::fs::remove_file(&token).unwrap();
     };
     let running = run_for(Duration::from_secs(2000), &service, &token, exact());

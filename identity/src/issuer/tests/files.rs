@@ -68,7 +68,7 @@ async fn missing_empty_and_unreadable_files_are_named() {
         fs::remove_dir(&path).unwrap();
 
         fs::write(&path, good).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         // Root reads everything, so there the file can only be found good.
         match fs::File::open(&path) {
             Ok(_) => assert!(start(dir.path()).is_ok()),
