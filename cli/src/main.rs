@@ -1,2 +1,7 @@
-//! Under construction.
+//! The mesh command line.
+#![forbid(unsafe_code)]
+#![allow(dead_code)]
+
+mod demo;
+
 fn main() {}
