@@ -3,5 +3,7 @@
 #![allow(dead_code)]
 
 mod demo;
+#[cfg(test)]
+mod golden;
 
 fn main() {}
