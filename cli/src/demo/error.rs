@@ -36,6 +36,8 @@ pub(crate) enum DemoError {
         program: PathBuf,
         source: io::Error,
     },
+    #[error("cannot watch {name}: {source}")]
+    Watch { name: String, source: io::Error },
     #[error("{}", exited(name, status, log, tail))]
     Exited {
         name: String,
@@ -63,8 +65,18 @@ pub(crate) enum DemoError {
     Load(io::Error),
     #[error("cannot listen for Ctrl-C: {0}")]
     Signal(io::Error),
-    #[error("interrupted")]
+    #[error("interrupted; everything has been stopped and removed")]
     Interrupted,
+}
+
+impl DemoError {
+    /// The logs of the processes help to understand it.
+    pub(crate) fn needs_logs(&self) -> bool {
+        matches!(
+            self,
+            Self::Exited { .. } | Self::NotReady { .. } | Self::Metrics { .. }
+        )
+    }
 }
 
 fn taken(addr: &SocketAddr, purpose: &str, owner: Option<&Owner>) -> String {

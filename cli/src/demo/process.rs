@@ -73,10 +73,6 @@ impl Process {
         })
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     pub(crate) fn log(&self) -> &Path {
         &self.log
     }
@@ -90,9 +86,8 @@ impl Process {
     async fn failure(&mut self) -> DemoError {
         match self.child.wait().await {
             Ok(status) => self.exited(status),
-            Err(source) => DemoError::Start {
+            Err(source) => DemoError::Watch {
                 name: self.name.clone(),
-                program: self.log.clone(),
                 source,
             },
         }
