@@ -80,7 +80,7 @@ impl DemoError {
 }
 
 fn taken(addr: &SocketAddr, purpose: &str, owner: Option<&Owner>) -> String {
-    let port = addr.port();
+    let (ip, port) = (addr.ip(), addr.port());
     let who = match owner {
         Some(Owner {
             addr,
@@ -98,10 +98,14 @@ fn taken(addr: &SocketAddr, purpose: &str, owner: Option<&Owner>) -> String {
         }
         None => format!("Find the process with `ss -ltnp 'sport = :{port}'` and stop it"),
     };
-    format!(
-        "port {port} on {} is taken, and the demo needs it for {purpose}. {who}, or choose other addresses with --network 127.0.77",
-        addr.ip()
-    )
+    // A listener on all addresses is in the way on every network.
+    let everywhere = owner.is_some_and(|owner| owner.addr.ip().is_unspecified());
+    let instead = if everywhere {
+        ""
+    } else {
+        ", or choose other addresses with --network 127.0.77"
+    };
+    format!("port {port} on {ip} is taken, and the demo needs it for {purpose}. {who}{instead}")
 }
 
 fn disk_hint(error: &io::Error) -> &'static str {
@@ -147,14 +151,14 @@ mod tests {
             addr: "127.0.1.1:4143".parse().unwrap(),
             purpose: "the inbound listener of client-proxy".to_owned(),
             owner: Some(Owner {
-                addr: "0.0.0.0:4143".parse().unwrap(),
+                addr: "127.0.1.1:4143".parse().unwrap(),
                 process: Some((42, "nginx".to_owned())),
             }),
         };
         assert_eq!(
             error.to_string(),
             "port 4143 on 127.0.1.1 is taken, and the demo needs it for the inbound listener of client-proxy. \
-             Process 42 (nginx) listens on 0.0.0.0:4143: stop it (kill 42), or choose other addresses with --network 127.0.77"
+             Process 42 (nginx) listens on 127.0.1.1:4143: stop it (kill 42), or choose other addresses with --network 127.0.77"
         );
     }
 
