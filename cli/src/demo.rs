@@ -99,3 +99,18 @@ fn invitation(session: &Session) -> String {
         logs = session.logs().display(),
     )
 }
+
+/// The arguments of one process of each kind.
+#[cfg(test)]
+pub(crate) fn child_arguments(dir: &std::path::Path) -> Vec<Vec<std::ffi::OsString>> {
+    let topology = Topology::new("127.0.1".parse().unwrap());
+    let identities = identities::Identities::create(dir, topology).unwrap();
+    let client = topology.client();
+    let specs = [
+        specs::identity(topology, &identities),
+        specs::controller(topology, dir),
+        specs::app(topology::SLOW_REPLICA, &client),
+        specs::proxy(topology, &client, &identities),
+    ];
+    specs.map(|spec| spec.args).into()
+}

@@ -35,4 +35,16 @@ mod tests {
     fn the_command_line_is_consistent() {
         <Cli as clap::CommandFactory>::command().debug_assert();
     }
+
+    #[test]
+    fn the_demo_starts_its_processes_with_arguments_that_are_understood() {
+        let dir = tempfile::tempdir().unwrap();
+        for args in demo::child_arguments(dir.path()) {
+            let line = std::iter::once("mesh".into()).chain(args);
+            assert!(matches!(
+                Cli::try_parse_from(line).unwrap().command,
+                commands::Command::Run(_)
+            ));
+        }
+    }
 }

@@ -4,9 +4,9 @@
 //! manifests that people write, with comments. The tests parse the result back with Kubernetes' own types, so a template cannot drift
 //! into something that only our controller would take.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
+use super::error::DemoError;
 use super::policy::Policy;
 use super::topology::{CLIENT, MESH_NAMESPACE, NAMESPACE, SERVICE, Topology, Workload, port};
 
@@ -25,7 +25,14 @@ pub(crate) struct Manifests {
 
 impl Manifests {
     /// Writes all files into `dir`, which must exist.
-    pub(crate) fn create(dir: &Path, topology: Topology, policy: Policy) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(crate) fn create(
+        dir: &Path,
+        topology: Topology,
+        policy: Policy,
+    ) -> Result<Self, DemoError> {
         let manifests = Self {
             dir: dir.to_owned(),
             topology,
@@ -40,15 +47,19 @@ impl Manifests {
     }
 
     /// Says in the Service how it is to be balanced.
-    pub(crate) fn set_policy(&self, policy: Policy) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn set_policy(&self, policy: Policy) -> Result<(), DemoError> {
         self.write("service.yaml", &service(self.topology, policy))
     }
 
     /// Replaces a file in one step, so that a watcher never reads half of it. The first name has no `.yaml`, so it is not read at all.
-    fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        let draft = self.dir.join(format!(".{name}.draft"));
-        std::fs::write(&draft, text)?;
-        std::fs::rename(&draft, self.dir.join(name))
+    fn write(&self, name: &str, text: &str) -> Result<(), DemoError> {
+        let (path, draft) = (self.dir.join(name), self.dir.join(format!(".{name}.draft")));
+        std::fs::write(&draft, text)
+            .and_then(|()| std::fs::rename(&draft, &path))
+            .map_err(|source| DemoError::Write { path, source })
     }
 }
 

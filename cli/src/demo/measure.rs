@@ -50,10 +50,7 @@ pub(crate) async fn measure(measurement: Measurement) -> Result<Report, DemoErro
 
 impl Measurement {
     async fn run(&self, policy: Policy) -> Result<Stats, DemoError> {
-        let path = "the Service manifest".into();
-        self.manifests
-            .set_policy(policy)
-            .map_err(|source| DemoError::Write { path, source })?;
+        self.manifests.set_policy(policy)?;
         progress::step(&format!("Load under {}", policy.name()));
         self.load("warm-up", WARM_UP).await?;
         self.load(policy.name(), self.duration).await

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use super::error::DemoError;
-use super::topology::{Topology, port};
+use super::topology::{Topology, Workload, port};
 
 /// Who holds an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,54 +46,45 @@ fn check_one(addr: SocketAddr, purpose: String) -> Result<(), DemoError> {
 
 /// Every address that the demo listens on and what for.
 fn all(topology: Topology) -> Vec<(SocketAddr, String)> {
-    let mut addrs = vec![
+    const CONTROL_PLANE: [(u16, &str); 5] = [
+        (port::IDENTITY, "the identity service"),
         (
-            topology.control_plane(port::IDENTITY),
-            "the identity service".to_owned(),
+            port::IDENTITY_ADMIN,
+            "the identity service's admin endpoint",
         ),
-        (
-            topology.control_plane(port::IDENTITY_ADMIN),
-            "the identity service's admin endpoint".to_owned(),
-        ),
-        (
-            topology.control_plane(port::DESTINATION),
-            "the controller's destination service".to_owned(),
-        ),
-        (
-            topology.control_plane(port::POLICY),
-            "the controller's policy service".to_owned(),
-        ),
-        (
-            topology.control_plane(port::CONTROLLER_ADMIN),
-            "the controller's admin endpoint".to_owned(),
-        ),
+        (port::DESTINATION, "the controller's destination service"),
+        (port::POLICY, "the controller's policy service"),
+        (port::CONTROLLER_ADMIN, "the controller's admin endpoint"),
     ];
-    for workload in topology.workloads() {
-        let proxy = workload.proxy_name();
-        addrs.push((
-            workload.addr(port::INBOUND),
-            format!("the inbound listener of {proxy}"),
-        ));
-        addrs.push((
-            workload.addr(port::OUTBOUND),
-            format!("the outbound listener of {proxy}"),
-        ));
-        addrs.push((
-            workload.addr(port::ADMIN),
-            format!("the admin endpoint of {proxy}"),
-        ));
-    }
-    for replica in topology.replicas() {
-        addrs.push((
-            replica.addr(port::APP_HTTP),
-            format!("the application {}", replica.name),
-        ));
-        addrs.push((
-            replica.addr(port::APP_GRPC),
-            format!("the gRPC port of the application {}", replica.name),
-        ));
-    }
-    addrs
+    const PROXY: [(u16, &str); 3] = [
+        (port::INBOUND, "the inbound listener"),
+        (port::OUTBOUND, "the outbound listener"),
+        (port::ADMIN, "the admin endpoint"),
+    ];
+    const APP: [(u16, &str); 2] = [
+        (port::APP_HTTP, "the HTTP port"),
+        (port::APP_GRPC, "the gRPC port"),
+    ];
+    let control_plane =
+        CONTROL_PLANE.map(|(port, what)| (topology.control_plane(port), what.to_owned()));
+    let of = |workload: Workload, name: String, ports: &'static [(u16, &str)]| {
+        ports
+            .iter()
+            .map(move |(port, what)| (workload.addr(*port), format!("{what} of {name}")))
+    };
+    let proxies = topology.workloads().flat_map(|w| {
+        let name = w.proxy_name();
+        of(w, name, &PROXY)
+    });
+    let apps = topology.replicas().flat_map(|w| {
+        let name = w.name.clone();
+        of(w, name, &APP)
+    });
+    control_plane
+        .into_iter()
+        .chain(proxies)
+        .chain(apps)
+        .collect()
 }
 
 /// Finds a listener in the way of `addr` as `ss -ltnp` would.

@@ -22,8 +22,21 @@ pub(crate) fn proxy_env(
 ) -> Vec<(&'static str, String)> {
     let mut env = listeners(workload);
     env.extend(control_plane(topology));
-    let name = &workload.name;
+    env.extend(workload_identity(workload, files));
     env.extend([
+        // The demo is over when it is over: nobody waits two minutes for a drain.
+        ("MESH_PROXY_SHUTDOWN_GRACE_PERIOD", "2s".to_owned()),
+        ("MESH_PROXY_SHUTDOWN_ENDPOINT_ENABLED", "true".to_owned()),
+        ("MESH_PROXY_LOG", "info".to_owned()),
+    ]);
+    env
+}
+
+fn workload_identity(workload: &Workload, files: IdentityFiles<'_>) -> [(&'static str, String); 5] {
+    let name = &workload.name;
+    let context = format!(r#"{{"ns":"{NAMESPACE}","nodeName":"this-machine","pod":"{name}"}}"#);
+    let workload_key = format!(r#"{{"ns":"{NAMESPACE}","pod":"{name}"}}"#);
+    [
         (
             "MESH_PROXY_IDENTITY_TRUST_ANCHORS_FILE",
             files.trust_anchors.display().to_string(),
@@ -33,20 +46,9 @@ pub(crate) fn proxy_env(
             files.token.display().to_string(),
         ),
         ("MESH_PROXY_IDENTITY_LOCAL_NAME", workload.identity()),
-        (
-            "MESH_PROXY_DESTINATION_CONTEXT",
-            format!(r#"{{"ns":"{NAMESPACE}","nodeName":"this-machine","pod":"{name}"}}"#),
-        ),
-        (
-            "MESH_PROXY_POLICY_WORKLOAD",
-            format!(r#"{{"ns":"{NAMESPACE}","pod":"{name}"}}"#),
-        ),
-        // The demo is over when it is over: nobody waits two minutes for a drain.
-        ("MESH_PROXY_SHUTDOWN_GRACE_PERIOD", "2s".to_owned()),
-        ("MESH_PROXY_SHUTDOWN_ENDPOINT_ENABLED", "true".to_owned()),
-        ("MESH_PROXY_LOG", "info".to_owned()),
-    ]);
-    env
+        ("MESH_PROXY_DESTINATION_CONTEXT", context),
+        ("MESH_PROXY_POLICY_WORKLOAD", workload_key),
+    ]
 }
 
 fn listeners(workload: &Workload) -> Vec<(&'static str, String)> {

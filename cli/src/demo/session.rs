@@ -55,13 +55,7 @@ impl Session {
             })?;
         let part = |name| subfolder(folder.path(), name);
         part("logs")?;
-        let manifests = part("manifests")?;
-        let write_error = |source| DemoError::Write {
-            path: manifests.clone(),
-            source,
-        };
-        let manifests =
-            Manifests::create(&manifests, topology, Policy::ALL[0]).map_err(write_error)?;
+        let manifests = Manifests::create(&part("manifests")?, topology, Policy::ALL[0])?;
         let identities = Identities::create(&part("identity")?, topology)?;
         let interrupts = Interrupts::listen().map_err(DemoError::Signal)?;
         let processes = Processes::default();

@@ -54,37 +54,35 @@ fn row(text: &mut String, what: &str, values: impl Iterator<Item = String>, rema
 }
 
 fn latencies(report: &Report) -> String {
+    type Quantile = (&'static str, fn(&PolicyReport) -> f64, &'static str);
+    const QUANTILES: [Quantile; 3] = [
+        (
+            "p50",
+            |policy| policy.p50_ms,
+            "half of all requests took at most this long",
+        ),
+        ("p99", |policy| policy.p99_ms, "99 of 100"),
+        ("p99.9", |policy| policy.p999_ms, "999 of 1000"),
+    ];
     let mut text = String::new();
-    let policies = &report.policies;
-    let mut ms = |what: &str, value: fn(&PolicyReport) -> f64, remark: &str| {
-        let values = policies
-            .iter()
-            .map(|policy| millis(Duration::from_secs_f64(value(policy) / 1e3)));
-        row(&mut text, what, values, remark);
-    };
-    ms(
-        "p50",
-        |policy| policy.p50_ms,
-        "half of all requests took at most this long",
-    );
-    ms("p99", |policy| policy.p99_ms, "99 of 100");
-    ms("p99.9", |policy| policy.p999_ms, "999 of 1000");
-    let mut head = String::new();
+    let policies = || report.policies.iter();
     row(
-        &mut head,
+        &mut text,
         "",
-        policies.iter().map(|policy| policy.name.to_owned()),
+        policies().map(|policy| policy.name.to_owned()),
         "",
     );
     row(
-        &mut head,
+        &mut text,
         "success",
-        policies
-            .iter()
-            .map(|policy| percent(policy.success_rate, 2)),
+        policies().map(|policy| percent(policy.success_rate, 2)),
         "",
     );
-    head + &text
+    for (what, ms, remark) in QUANTILES {
+        let values = policies().map(|policy| millis(Duration::from_secs_f64(ms(policy) / 1e3)));
+        row(&mut text, what, values, remark);
+    }
+    text
 }
 
 fn shares(report: &Report, setting: Setting) -> String {
