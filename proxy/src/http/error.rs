@@ -146,7 +146,8 @@ impl ProxyError {
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&*self.cause);
         while let Some(err) = source {
             if let Some(h2) = err.downcast_ref::<h2::Error>() {
-                return h2.is_reset().then(|| h2.reason()).flatten();
+                let of_connection = h2.is_go_away() || h2.is_io();
+                return h2.reason().filter(|_| !of_connection);
             }
             source = err.source();
         }
