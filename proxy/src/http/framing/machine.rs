@@ -292,6 +292,12 @@ impl Framing {
         Ok(1)
     }
 
+    /// Whether the next byte is a body's, and not of its framing.
+    #[cfg(test)]
+    pub(super) fn in_data(&self) -> bool {
+        matches!(self.state, State::Body(_) | State::Chunk(_))
+    }
+
     fn part(&self) -> Part {
         use State::*;
         match self.state {
