@@ -11,7 +11,7 @@ pub mod check;
 pub mod classify;
 pub mod client;
 pub mod error;
-// pub mod framing;
+pub mod framing;
 pub mod headers;
 pub mod in_flight;
 pub mod orig_proto;

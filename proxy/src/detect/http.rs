@@ -1,6 +1,7 @@
 //! HTTP by its first line.
 
 use super::{Detected, MAX_PREFIX};
+use crate::http::framing::{is_target, is_token};
 
 /// As much of the HTTP/2 preface as needed, as Linkerd: `PRI` is reserved, so
 /// nothing else starts like this, and the rest may be in another segment.
@@ -71,15 +72,4 @@ fn skip_empty_lines(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     if bytes == b"\r" { &[] } else { bytes }
-}
-
-/// `tchar` of RFC 9110, 5.6.2.
-fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
-}
-
-/// What a request target may be made of: anything visible, also non-ASCII,
-/// since clients do send it. Strictness is for the HTTP server.
-fn is_target(b: u8) -> bool {
-    b > b' ' && b != 0x7f
 }

@@ -14,7 +14,8 @@ use self::{h1::H1Pool, h2::H2Pool};
 use super::{
     Version,
     body::{End, Observe, Observed},
-    error::BoxError,
+    error::{BoxError, Kind},
+    framing::Violation,
 };
 use crate::{config::H2Settings, transport::connect::Connector};
 use http::{Request, Response};
@@ -133,6 +134,18 @@ impl Observe for Lease {
 }
 
 impl SendError {
+    /// The row of the error table, and where it happened.
+    pub fn kind(&self) -> (Kind, &'static str) {
+        match self.stage {
+            Stage::Connect => (Kind::Connect, "connect"),
+            // The request's own body may be what can't be sent.
+            Stage::Send if Violation::in_error(&*self.cause).is_some() => {
+                (Kind::BadRequest, "request")
+            }
+            Stage::Send => (Kind::Upstream, "request"),
+        }
+    }
+
     fn connect(req: Request<Incoming>, cause: impl Into<BoxError>) -> Box<Self> {
         Box::new(Self {
             cause: cause.into(),

@@ -5,7 +5,7 @@
 //! connection is read through [`Guarded`], because hyper alone accepts framing
 //! that two parsers may read differently (RFC 9112 section 11.2).
 
-use super::Version;
+use super::{Version, framing::Guarded};
 use crate::{
     config::H2Settings,
     drain,
@@ -52,6 +52,9 @@ pub enum ServeError {
     /// hyper gave up: a broken message, a reset, a timeout.
     #[error(transparent)]
     Hyper(#[from] hyper::Error),
+    /// A request that two parsers may read differently; it was answered 400.
+    #[error("the client sent a request that must be refused: {0}")]
+    Framing(&'static str),
     /// More resets per second than allowed ("rapid reset", CVE-2023-44487).
     #[error(transparent)]
     TooManyResets(#[from] TooManyResets),
@@ -101,6 +104,8 @@ where
     S::Future: Send + 'static,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
+    let (io, guard) = Guarded::new(io);
+    let service = guard.watch(TowerToHyperService::new(service));
     let connection = conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_read_timeout)
@@ -108,11 +113,15 @@ where
         .max_buf_size(settings.max_header_bytes.max(8192))
         // The application's date, or none, is what the client is to see.
         .auto_date_header(false)
-        .serve_connection(TokioIo::new(io), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    Ok(drain
+    let served = drain
         .run(connection, |connection| connection.graceful_shutdown())
-        .await??)
+        .await?;
+    match guard.violation() {
+        Some(reason) => Err(ServeError::Framing(reason)),
+        None => Ok(served?),
+    }
 }
 
 async fn serve_h2<I, S, B>(

@@ -7,7 +7,7 @@ use crate::{
         account::{Account, Record, Summary},
         body::Observed,
         check::check,
-        client::{ClientResponse, Lease, Stage},
+        client::{ClientResponse, Lease},
         error::{Kind, ProxyError},
         headers,
         in_flight::InFlightLayer,
@@ -126,10 +126,7 @@ async fn send(
     let mut rsp = match shared.apps.client(conn.app).send(req, via).await {
         Ok(rsp) => rsp,
         Err(error) => {
-            let (kind, stage) = match error.stage {
-                Stage::Connect => (Kind::Connect, "connect"),
-                Stage::Send => (Kind::Upstream, "request"),
-            };
+            let (kind, stage) = error.kind();
             let error = ProxyError::new(kind, stage, conn.app.to_string(), error.cause);
             allowed.metrics.failed(error.kind());
             return Err(error);

@@ -10,7 +10,6 @@ use crate::{
         Version,
         body::ResponseBody,
         check::check,
-        client::Stage,
         error::{BoxError, Kind, ProxyError},
         headers,
         in_flight::InFlightLayer,
@@ -152,10 +151,10 @@ impl TargetStack {
             BalanceError::Queue(failfast @ QueueError::FailFast) => {
                 self.error(Kind::FailFast, "balance", failfast.into())
             }
-            BalanceError::Service(error) => match error.stage {
-                Stage::Connect => self.error(Kind::Connect, "connect", error.cause),
-                Stage::Send => self.error(Kind::Upstream, "request", error.cause),
-            },
+            BalanceError::Service(error) => {
+                let (kind, stage) = error.kind();
+                self.error(kind, stage, error.cause)
+            }
         }
     }
 
