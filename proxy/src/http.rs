@@ -1,1 +1,3 @@
-//! Under construction.
+//! HTTP, both versions, both directions.
+
+pub mod framing;
