@@ -70,6 +70,21 @@ impl Backoff {
         Ok(Self { min, max, jitter })
     }
 
+    /// The first delay.
+    pub fn min(&self) -> Duration {
+        self.min
+    }
+
+    /// The longest delay, jitter left aside.
+    pub fn max(&self) -> Duration {
+        self.max
+    }
+
+    /// By how much of itself a delay is lengthened at most.
+    pub fn jitter(&self) -> f64 {
+        self.jitter
+    }
+
     /// The delays of one run of failures, endlessly; drop it on success.
     pub fn delays<R: Rng>(self, rng: R) -> Delays<R> {
         Delays {
