@@ -3,13 +3,18 @@
 use super::{Shared, client::Conn};
 use crate::{
     http::error::{Kind, ProxyError},
-    transport::{connect::Session, io::Io, splice::splice},
+    metrics::Authz,
+    transport::{
+        connect::{Session, track},
+        io::Io,
+        splice::splice,
+    },
 };
 
 /// Forwards `io` to the application as long as policy allows it.
 pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
     let tcp = shared.metrics.tcp(conn.app, &conn.tls, &conn.server());
-    let mut io = tcp.count(io);
+    let mut io = track(io, &tcp);
     let work = async {
         if let Err(error) = conn.allow_connection(&shared.metrics) {
             shared.metrics.tcp_error(error.kind());
@@ -31,7 +36,9 @@ pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
                 }
             }
             () = no_longer_allowed(shared, &conn) => {
-                shared.metrics.tcp_terminated(conn.app, &conn.tls, &conn.server());
+                let server = conn.server();
+                let metrics = &shared.metrics;
+                metrics.tcp_decided(Authz::Terminate, conn.app, &conn.tls, &server, None);
             }
         }
     };

@@ -8,12 +8,13 @@
 use super::{
     Settings,
     endpoint::{HttpEndpoint, HttpTrack, TcpEndpoint},
+    metrics::OutboundMetrics,
 };
 use crate::{
     cache::Cache,
     discovery::{BalancingChoice, Discovery, Endpoint, EndpointUpdate},
     drain,
-    metrics::OutboundMetrics,
+    metrics::BalancerKind,
     policy::{Backend, Dispatch, EndpointMeta, Hint, PeakEwma},
     tls::Tls,
     transport::connect::{Connector, HeaderFor},
@@ -88,7 +89,7 @@ impl Backends {
             let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
                 factory.http_endpoint(*addr, meta, authority.as_deref(), gate)
             });
-            self.factory.feed(backend, "http", make, HttpTrack)
+            self.factory.feed(backend, BalancerKind::OutboundHttp, make, HttpTrack)
         })
     }
 
@@ -100,7 +101,7 @@ impl Backends {
                 let connector = factory.connector(*addr, meta, authority.as_deref());
                 TcpEndpoint::new(connector, gate, &factory.settings)
             });
-            self.factory.feed(backend, "tcp", make, OnResponse)
+            self.factory.feed(backend, BalancerKind::OutboundTcp, make, OnResponse)
         })
     }
 }
@@ -109,14 +110,14 @@ impl Factory {
     fn feed<T, Tr>(
         &self,
         backend: &Arc<Backend>,
-        protocol: &'static str,
+        kind: BalancerKind,
         make: Make<T>,
         track: Tr,
     ) -> Fed<T, Tr>
     where
         T: Send + Sync + 'static,
     {
-        let observer = self.metrics.balancer(protocol, backend);
+        let observer = self.metrics.balancer(kind, backend);
         let policy = match &backend.dispatch {
             Dispatch::Forward { .. } => Policy::Random,
             Dispatch::Balance { ewma, .. } => peak_ewma(ewma),
