@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
-/// What the service's side tells and asks a [`Guarded`] stream.
+/// What the service's side tells and asks a [`Guarded`](super::Guarded) stream.
 #[derive(Clone, Debug)]
 pub struct Handle(Arc<Shared>);
 

@@ -18,7 +18,7 @@ pub(super) const fn is_value(b: u8) -> bool {
     (b >= b' ') & (b != 0x7f) | (b == b'\t')
 }
 
-/// `uri-host [":" port]` of RFC 3986, 3.2, by its characters; without the comma,
+/// `uri-host` and `port` of RFC 3986, 3.2, by its characters; without the comma,
 /// by which some recipients would make a list of it.
 pub(super) const fn is_host(b: u8) -> bool {
     b.is_ascii_alphanumeric()
