@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
+use hyper_util::rt::TokioIo;
 use linkerd2_proxy_api::identity::identity_client::IdentityClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -209,6 +210,7 @@ async fn connections_from_elsewhere_must_be_tls_of_the_service() {
     };
     let tls = connect(&running.name).await.unwrap();
     assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    assert!(certified_over(tls, &web, running.token_file("web")).await);
     let other = IdentityName::new("mesh-destination", "mesh", "mesh", "cluster.local").unwrap();
     assert!(connect(&other).await.is_err());
 
@@ -220,6 +222,30 @@ async fn connections_from_elsewhere_must_be_tls_of_the_service() {
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     assert!(answer.len() < 16, "an alert at most: {answer:?}");
+}
+
+/// Runs the certify loop over a connection until the first certificate.
+async fn certified_over(
+    tls: tokio_rustls::client::TlsStream<TcpStream>,
+    web: &Credentials,
+    token: PathBuf,
+) -> bool {
+    let mut once = Some(TokioIo::new(tls));
+    let connector = tower::service_fn(move |_| {
+        let io = once
+            .take()
+            .ok_or_else(|| io::Error::other("connected once already"));
+        async { io }
+    });
+    let channel = Endpoint::from_static("http://identity").connect_with_connector_lazy(connector);
+    let client = IdentityClient::new(channel);
+    let running = certify::run(web.clone(), token, client, certify::Settings::default(), ());
+    let mut ready = web.ready();
+    tokio::select! {
+        never = running => match never {},
+        ready = ready.wait_for(|ready| *ready) => ready.is_ok(),
+        () = tokio::time::sleep(Duration::from_secs(10)) => false,
+    }
 }
 
 /// An address of this machine that is not loopback, if it has one.
