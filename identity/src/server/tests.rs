@@ -21,6 +21,8 @@ use crate::token::{AUDIENCE, LocalTokenKey};
 mod rotation;
 
 const HOUR: Duration = Duration::from_secs(3600);
+/// For machines under load; nothing waits this long when all is well.
+const PATIENCE: Duration = Duration::from_secs(30);
 const SOON: Duration = Duration::from_millis(20);
 
 /// An identity directory and a server on it.
@@ -125,7 +127,7 @@ impl Running {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { match running.await {} });
         let mut ready = credentials.ready();
-        tokio::time::timeout(Duration::from_secs(10), ready.wait_for(|ready| *ready))
+        tokio::time::timeout(PATIENCE, ready.wait_for(|ready| *ready))
             .await
             .unwrap()
             .unwrap();
@@ -148,7 +150,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
             tokio::time::sleep(SOON).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), wait)
+    tokio::time::timeout(PATIENCE, wait)
         .await
         .unwrap_or_else(|_| panic!("{what}"));
 }
@@ -180,7 +182,7 @@ async fn shutdown_waits_for_nobody_and_frees_the_port() {
     let running = start(|_| ()).await;
     let (_web, tasks) = running.workload("web").await;
     running.stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(10), running.done)
+    tokio::time::timeout(PATIENCE, running.done)
         .await
         .unwrap()
         .unwrap()
@@ -244,7 +246,7 @@ async fn certified_over(
     tokio::select! {
         never = running => match never {},
         ready = ready.wait_for(|ready| *ready) => ready.is_ok(),
-        () = tokio::time::sleep(Duration::from_secs(10)) => false,
+        () = tokio::time::sleep(PATIENCE) => false,
     }
 }
 
