@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
 use mesh_identity::issuer::{IssuerFiles, Validity};
 use mesh_identity::server::{self, Config, Limits};
 use mesh_identity::service::Mesh;
@@ -108,7 +109,7 @@ Examples:
 Exit status: 0 after SIGTERM or SIGINT, 1 when it can't start or serve, 2 for bad flags.";
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| refuse(&error));
     tracing_subscriber::fmt()
         .with_max_level(args.log)
         .with_writer(std::io::stderr)
@@ -120,6 +121,29 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Clap names the flag of a bad value; whoever set the variable looks for that.
+fn refuse(error: &clap::Error) -> ! {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(text)) => text.split(' ').next().unwrap_or_default(),
+        _ => "",
+    };
+    let command = Args::command();
+    let variable = command
+        .get_arguments()
+        .find(|arg| {
+            arg.get_long()
+                .is_some_and(|long| flag.strip_prefix("--") == Some(long))
+        })
+        .and_then(|arg| arg.get_env());
+    if let Some(variable) = variable.filter(|name| std::env::var_os(name).is_some()) {
+        eprintln!(
+            "note: {} is set and gives {flag} its value",
+            variable.display()
+        );
+    }
+    error.exit()
 }
 
 fn run(args: Args) -> Result<(), Box<dyn Error>> {

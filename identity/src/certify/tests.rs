@@ -244,6 +244,34 @@ async fn failures_are_retried_ever_more_slowly_and_told() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_root_added_changes_nothing_and_a_root_gone_is_acted_on_at_once() {
+    let (_dir, token) = token_file("t");
+    let service = Service::new(DAY, []);
+    let (trust, asked) = (service.mesh.trust.clone(), Arc::clone(&service.asked));
+    let rotate = async {
+        let next = TestMesh::new().made.root.pem();
+        time::sleep(Duration::from_secs(100)).await;
+        trust
+            .replace_pem(&(service.mesh.made.root.pem() + &next))
+            .unwrap();
+        time::sleep(Duration::from_secs(100)).await;
+        assert_eq!(asked.lock().len(), 1);
+        trust.replace_pem(&next).unwrap();
+        time::sleep(Duration::from_secs(1)).await;
+        assert!(asked.lock().len() > 1);
+        trust.replace_pem(&service.mesh.made.root.pem()).unwrap();
+    };
+    let running = run_for(Duration::from_secs(300), &service, &token, exact());
+    let ((_, log), ()) = tokio::join!(running, rotate);
+    assert!(log[1].contains("not signed by any of our"), "{log:?}");
+    assert_eq!(
+        log.last().unwrap(),
+        "ok",
+        "retries end once the roots fit again"
+    );
+}
+
 #[test]
 fn backoff_grows_to_its_limit_and_jitters() {
     let mut rng = SmallRng::seed_from_u64(7);

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
+use super::verify::CLOCK_SKEW;
 use super::*;
+use crate::token::{Token, TokenError};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
