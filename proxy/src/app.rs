@@ -24,6 +24,10 @@ use crate::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinSet};
 
+/// Ports of the application whose policy is watched before a client asks; a pod
+/// has few, and a range of thousands would be as many streams.
+const WATCHED_PORTS: usize = 64;
+
 /// A proxy that is built and bound, and not running yet.
 pub struct App {
     listeners: Listeners,
@@ -69,7 +73,7 @@ impl App {
         let discovery = discovery(&config, &identity, &dns, &metrics)?;
         let tls = Tls::new(identity.credentials().clone());
         let (signal, watch) = drain::channel();
-        let ports = config.inbound.ports.iter();
+        let ports = config.inbound.ports.iter().take(WATCHED_PORTS);
         let ports = ports.map(|port| discovery.inbound(port)).collect();
         let inbound = Inbound::new(inbound::Parts {
             settings: settings::inbound(&config.inbound),

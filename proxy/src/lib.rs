@@ -18,5 +18,8 @@ pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod outbound;
+mod process;
 pub mod tls;
 pub mod transport;
+
+pub use process::{main_from_env, run_from_env};

@@ -48,7 +48,8 @@ impl InboundMetrics {
 }
 #[derive(Clone)]
 pub struct Metrics;
-impl Metrics { pub fn inbound(&self) -> InboundMetrics { InboundMetrics } pub fn outbound(&self) -> OutboundMetrics { OutboundMetrics }
+impl Metrics { pub fn new(_: &crate::config::MetricsConfig) -> Self { Self }
+pub fn inbound(&self) -> InboundMetrics { InboundMetrics } pub fn outbound(&self) -> OutboundMetrics { OutboundMetrics }
  pub fn control(&self, _: &'static str, _: &str) -> Arc<dyn crate::control::ControlObserver> { Arc::new(()) }
  pub fn certificate(&self) -> impl mesh_identity::certify::Observer + use<> { () } }
 impl InboundMetrics { pub fn shed(&self) -> Counter { Counter::noop() } }

@@ -192,16 +192,19 @@ async fn feed<T>(
     };
     let mut endpoints = discovery.endpoints(authority);
     let mut choice = discovery.balancing(authority);
+    choice.mark_changed();
     loop {
-        let chosen = choice.borrow_and_update().clone();
-        balancer.set_policy(&policy(&chosen, ewma));
         tokio::select! {
+            changed = choice.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let chosen = *choice.borrow_and_update();
+                balancer.set_policy(&policy(chosen, ewma));
+            }
             update = endpoints.next() => match update {
                 Some(update) => balancer.update(convert(update), &make),
                 None => return,
-            },
-            changed = choice.changed() => if changed.is_err() {
-                return;
             },
         }
     }
@@ -224,7 +227,7 @@ fn convert(update: EndpointUpdate) -> Update<SocketAddr, Arc<EndpointMeta>> {
     }
 }
 
-fn policy(choice: &BalancingChoice, ewma: &PeakEwma) -> Policy {
+fn policy(choice: BalancingChoice, ewma: &PeakEwma) -> Policy {
     match choice {
         BalancingChoice::PeakEwma => peak_ewma(ewma),
         BalancingChoice::RoundRobin => Policy::RoundRobin,
