@@ -6,6 +6,9 @@
 //! round starts at 70 % of the remaining life, as Linkerd's does, which leaves
 //! 30 % of it for the identity service to be down without anybody noticing.
 //!
+//! A change of the trust bundle that leaves the certificate without a root starts a
+//! round at once: peers refuse it from then on.
+//!
 //! Between rounds the loop looks at the wall clock every minute: tokio's clock
 //! stands still while a laptop sleeps, the certificate's end does not.
 
@@ -98,21 +101,14 @@ pub(crate) async fn keep_fresh(
                 let now = SystemTime::now();
                 let delay = refresh_delay(now, expiry, &settings);
                 observer.refreshed(now, expiry);
-                tracing::info!(
-                    name = %credentials.name(),
-                    refresh_in = ?delay,
-                    "Certificate in use"
-                );
-                pause(delay).await;
+                tracing::info!(name = %credentials.name(), refresh_in = ?delay, "Certificate in use");
+                pause(delay, &credentials).await;
             }
             Err(error) => {
-                observer.failed(&error);
                 let delay = settings.backoff.delay(failures, &mut rand::rng());
-                failures += 1;
-                tracing::warn!(
-                    name = %credentials.name(), %error, retry_in = ?delay,
-                    "No new certificate"
-                );
+                failures = failures.saturating_add(1);
+                observer.failed(&error);
+                tracing::warn!(name = %credentials.name(), %error, retry_in = ?delay, "No new certificate");
                 time::sleep(delay).await;
             }
         }
@@ -128,12 +124,21 @@ fn refresh_delay(now: SystemTime, expiry: SystemTime, settings: &Settings) -> Du
         .min(settings.max_refresh)
 }
 
-/// Sleeps by whichever clock gets there first.
-async fn pause(delay: Duration) {
+/// Sleeps by whichever clock gets there first, or until the certificate has lost its root.
+async fn pause(delay: Duration, credentials: &Credentials) {
     const LOOK: Duration = Duration::from_secs(60);
+    let mut anchors = credentials.trust().changed();
     let deadline = Instant::now() + delay;
     let wall_deadline = SystemTime::now() + delay;
     while Instant::now() < deadline && SystemTime::now() < wall_deadline {
-        time::sleep_until(deadline.min(Instant::now() + LOOK)).await;
+        tokio::select! {
+            () = time::sleep_until(deadline.min(Instant::now() + LOOK)) => {}
+            Ok(()) = anchors.changed() => {
+                if !credentials.is_trusted(SystemTime::now()) {
+                    tracing::info!(name = %credentials.name(), "Certificate has lost its root");
+                    return;
+                }
+            }
+        }
     }
 }

@@ -153,6 +153,25 @@ impl Credentials {
         &self.0.trust
     }
 
+    /// Would a peer with our bundle accept our certificate?
+    pub(crate) fn is_trusted(&self, now: SystemTime) -> bool {
+        let current = self.0.current.load();
+        let chain = current
+            .as_ref()
+            .and_then(|current| current.key.cert.split_first());
+        chain.is_some_and(|(leaf, intermediates)| {
+            let now = chain::unix_time(now);
+            chain::verify(
+                &self.0.trust,
+                leaf,
+                intermediates,
+                now,
+                chain::Usage::Server,
+            )
+            .is_ok()
+        })
+    }
+
     fn resolver(&self) -> Arc<Resolver> {
         Arc::new(Resolver::new(Arc::clone(&self.0.current)))
     }

@@ -12,8 +12,9 @@ use rcgen::{
     CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType,
 };
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
+use crate::credentials::{Credentials, InstallError};
 use crate::csr::CheckedKey;
 use crate::name::IdentityName;
 use crate::trust::TrustBundle;
@@ -79,6 +80,18 @@ pub enum IssueError {
     Sign(#[from] rcgen::Error),
 }
 
+/// Why [`Issuer::provision`] failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProvisionError {
+    /// Nothing was issued.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// It does not fit the workload.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+}
+
 impl Issuer {
     /// Reads an issuer: PEM certificate (with intermediates after it, if any) and PEM key.
     ///
@@ -112,6 +125,27 @@ impl Issuer {
         now: SystemTime,
     ) -> Result<Issued, IssueError> {
         self.sign(name, key.public_key(), validity, now)
+    }
+
+    /// Gives a workload of this process a certificate, with a new key: for the demo and
+    /// for tests that need a peer without a whole identity service.
+    ///
+    /// # Errors
+    /// When nothing can be issued, or the workload does not accept it.
+    pub fn provision(
+        &self,
+        credentials: &Credentials,
+        validity: Validity,
+        now: SystemTime,
+    ) -> Result<(), ProvisionError> {
+        let key = new_key().map_err(IssueError::from)?;
+        let Issued {
+            leaf,
+            intermediates,
+            ..
+        } = self.sign(credentials.name(), &key, validity, now)?;
+        let chain = std::iter::once(leaf).chain(intermediates).collect();
+        Ok(credentials.install(chain, PrivatePkcs8KeyDer::from(key.serialize_der()), now)?)
     }
 
     fn sign(

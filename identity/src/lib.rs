@@ -21,6 +21,8 @@ pub mod metrics;
 pub mod name;
 pub mod server;
 pub mod service;
+#[cfg(test)]
+mod testing;
 pub mod token;
 pub mod trust;
 

@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
 use mesh_identity::issuer::{IssuerFiles, Validity};
 use mesh_identity::server::{self, Config, Limits};
 use mesh_identity::service::Mesh;
@@ -108,9 +110,10 @@ Examples:
 Exit status: 0 after SIGTERM or SIGINT, 1 when it can't start or serve, 2 for bad flags.";
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| refuse(&error));
     tracing_subscriber::fmt()
         .with_max_level(args.log)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     match run(args) {
@@ -120,6 +123,29 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Clap names the flag of a bad value; whoever set the variable looks for that.
+fn refuse(error: &clap::Error) -> ! {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(text)) => text.split(' ').next().unwrap_or_default(),
+        _ => "",
+    };
+    let command = Args::command();
+    let variable = command
+        .get_arguments()
+        .find(|arg| {
+            arg.get_long()
+                .is_some_and(|long| flag.strip_prefix("--") == Some(long))
+        })
+        .and_then(|arg| arg.get_env());
+    if let Some(variable) = variable.filter(|name| std::env::var_os(name).is_some()) {
+        eprintln!(
+            "note: {} is set and gives {flag} its value",
+            variable.display()
+        );
+    }
+    error.exit()
 }
 
 fn run(args: Args) -> Result<(), Box<dyn Error>> {

@@ -74,13 +74,8 @@ pub struct Config {
 #[non_exhaustive]
 pub enum Error {
     /// Trust anchors.
-    #[error("can't use the trust anchors {path}: {source}", path = path.display())]
-    Trust {
-        /// Where they are.
-        path: PathBuf,
-        /// What is wrong with them.
-        source: TrustError,
-    },
+    #[error("can't use the trust anchors: {0}")]
+    Trust(#[from] TrustError),
     /// Issuer.
     #[error("can't use the issuer: {0}")]
     Issuer(#[from] LoadError),
@@ -130,12 +125,7 @@ impl Server {
     /// # Errors
     /// When a file can't be used or a port not bound.
     pub async fn bind(config: Config) -> Result<Self, Error> {
-        let trust = TrustBundle::watch_file(&config.trust_anchors, config.poll_interval).map_err(
-            |source| Error::Trust {
-                path: config.trust_anchors.clone(),
-                source,
-            },
-        )?;
+        let trust = TrustBundle::watch_file(&config.trust_anchors, config.poll_interval)?;
         let issuer = issuer::watch(config.issuer.clone(), trust.clone(), config.poll_interval)?;
         let verifier = Arc::new(LocalVerifier::load(&config.token_key, &config.audiences)?);
         let Mesh {

@@ -5,7 +5,7 @@
 //! at once, with no configuration rebuilt and no connection dropped. Several
 //! anchors at a time are the normal state during a rotation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -44,6 +44,14 @@ pub enum TrustError {
     /// The file could not be read.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The file was read, but is no bundle.
+    #[error("{error} (file {path})", path = path.display())]
+    InFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<TrustError>,
+    },
     /// No certificate in it.
     #[error("the trust bundle has no certificate; expected PEM with -----BEGIN CERTIFICATE-----")]
     NoCertificate,
@@ -84,7 +92,7 @@ impl TrustBundle {
         let mut files = FileSet::new([("trust anchors", path.clone())]);
         let [content] = files.read();
         let bundle = Self(Arc::new(Inner {
-            anchors: ArcSwap::from_pointee(parse(&content?)?),
+            anchors: ArcSwap::from_pointee(parse_file(&path, content)?),
             changed: watch::Sender::new(()),
         }));
         tokio::spawn(follow(files, path, interval, Arc::downgrade(&bundle.0)));
@@ -146,20 +154,24 @@ async fn follow(mut files: FileSet<1>, path: PathBuf, interval: Duration, bundle
         let Some([content]) = files.poll() else {
             continue;
         };
-        match content
-            .map_err(TrustError::from)
-            .and_then(|pem| parse(&pem))
-        {
+        match parse_file(&path, content) {
             Ok(anchors) => {
-                tracing::info!(path = %path.display(), anchors = anchors.certificates.len(), "Trust bundle reloaded");
+                let count = anchors.certificates.len();
+                tracing::info!(path = %path.display(), anchors = count, "Trust bundle reloaded");
                 bundle.replace(anchors);
             }
-            Err(error) => tracing::error!(
-                path = %path.display(), %error,
-                "Trust bundle not usable, keeping the last good one"
-            ),
+            Err(error) => {
+                tracing::error!(%error, "Trust bundle not usable, keeping the last good one");
+            }
         }
     }
+}
+
+fn parse_file(path: &Path, content: Result<Vec<u8>, FileError>) -> Result<Anchors, TrustError> {
+    parse(&content?).map_err(|error| TrustError::InFile {
+        path: path.to_owned(),
+        error: Box::new(error),
+    })
 }
 
 fn parse(pem: &[u8]) -> Result<Anchors, TrustError> {

@@ -12,9 +12,10 @@ use crate::trust::TrustBundle;
 
 /// Why a peer's certificate was refused.
 ///
-/// The text is what an operator sees in the log of the side that refused; it is
-/// found inside [`rustls::Error::InvalidCertificate`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// The text is for the operator of the side that refused. It travels inside
+/// [`rustls::Error::InvalidCertificate`], which shows it by its `Debug` form, so that
+/// form is the text too; [`PeerError::of`] gets it out again.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerError {
     /// The chain leads to no anchor of the bundle.
@@ -148,7 +149,11 @@ pub(crate) fn explain(
 ) -> PeerError {
     let peer = describe(leaf);
     match error {
-        webpki::Error::UnknownIssuer => PeerError::UnknownRoot { peer, anchors },
+        // A bad signature is what an anchor of the right name with another key looks
+        // like: two meshes that both call their root after the same trust domain.
+        webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => {
+            PeerError::UnknownRoot { peer, anchors }
+        }
         webpki::Error::CertExpired { time, not_after } => PeerError::Expired {
             peer,
             ago: Duration::from_secs(time.as_secs().saturating_sub(not_after.as_secs())),
@@ -162,6 +167,25 @@ pub(crate) fn explain(
             peer,
             reason: other.to_string(),
         },
+    }
+}
+
+impl PeerError {
+    /// Why we refused the peer's certificate, if that is why the handshake failed.
+    #[must_use]
+    pub fn of(error: &std::io::Error) -> Option<&Self> {
+        match error.get_ref()?.downcast_ref()? {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(error))) => {
+                error.downcast_ref()
+            }
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for PeerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 

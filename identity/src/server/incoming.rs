@@ -7,6 +7,7 @@
 //! Handshakes run beside each other, each with a time limit, and a connection
 //! keeps its place in the limit until it is closed.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -24,7 +25,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-use crate::credentials::peer_identity;
+use crate::credentials::{PeerError, peer_identity};
 
 /// What the clients of a control plane server may use up.
 #[derive(Clone, Copy, Debug)]
@@ -87,39 +88,46 @@ pub fn incoming(
     tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(limits.connections));
         loop {
-            let accepted = tokio::select! {
+            tokio::select! {
                 () = connections.closed() => return,
-                accepted = accept(&listener, &places) => accepted,
-            };
-            let (tcp, addr, place) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, most likely: let some be closed.
-                    tracing::warn!(%error, "Can't accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let (acceptor, connections) = (acceptor.clone(), connections.clone());
-            tokio::spawn(async move {
-                let opened = open(tcp, addr, &acceptor, place);
-                match tokio::time::timeout(limits.handshake, opened).await {
-                    Ok(Ok(connection)) => drop(connections.send(Ok(connection)).await),
-                    Ok(Err(error)) => {
-                        tracing::info!(client = %addr, %error, "TLS handshake failed")
+                accepted = accept(&listener, &places) => match accepted {
+                    Ok(accepted) => {
+                        let client = accepted.1;
+                        let opened = open(accepted, acceptor.clone());
+                        let to = connections.clone();
+                        tokio::spawn(hand_over(opened, client, limits.handshake, to));
                     }
-                    Err(_) => tracing::info!(client = %addr, "TLS handshake took too long"),
-                }
-            });
+                    Err(error) => {
+                        // Out of file descriptors, most likely: let some be closed.
+                        tracing::warn!(%error, "Can't accept a connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+            }
         }
     });
     ReceiverStream::new(receiver)
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+async fn hand_over(
+    opened: impl Future<Output = io::Result<Connection>>,
+    client: SocketAddr,
+    limit: Duration,
+    connections: mpsc::Sender<io::Result<Connection>>,
+) {
+    match tokio::time::timeout(limit, opened).await {
+        Ok(Ok(connection)) => drop(connections.send(Ok(connection)).await),
+        Ok(Err(error)) => match PeerError::of(&error) {
+            Some(refused) => tracing::info!(%client, error = %refused, "Client refused"),
+            None => tracing::debug!(%client, %error, "TLS handshake failed"),
+        },
+        Err(_) => tracing::debug!(%client, "TLS handshake took too long"),
+    }
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<Accepted> {
     let place = Arc::clone(places)
         .acquire_owned()
         .await
@@ -128,12 +136,7 @@ async fn accept(
     Ok((tcp, addr, place))
 }
 
-async fn open(
-    tcp: TcpStream,
-    addr: SocketAddr,
-    acceptor: &TlsAcceptor,
-    place: OwnedSemaphorePermit,
-) -> io::Result<Connection> {
+async fn open((tcp, addr, place): Accepted, acceptor: TlsAcceptor) -> io::Result<Connection> {
     tcp.set_nodelay(true)?;
     if tcp.local_addr()?.ip().to_canonical().is_loopback() {
         let peer = Peer {
