@@ -19,7 +19,7 @@ mod outbound;
 mod process;
 mod value;
 
-pub use direction::{DirectionConfig, H2Settings, Queue, SocketOptions};
+pub use direction::{DirectionConfig, H2Settings, Queue};
 pub use env::{Problem, Setting, Vars};
 pub use inbound::InboundConfig;
 pub use outbound::OutboundConfig;

@@ -1,7 +1,10 @@
 //! What inbound and outbound have in common.
 
 use super::env::Env;
-use crate::control::{Backoff, Keepalive};
+use crate::{
+    control::{Backoff, Keepalive},
+    transport::listener::SocketOptions,
+};
 use std::time::Duration;
 
 /// Settings that both directions have, each with its own values.
@@ -20,7 +23,7 @@ pub struct DirectionConfig {
     pub connect: SocketOptions,
     /// Length of the kernel's queue of connections not yet accepted.
     pub backlog: u32,
-    /// Client connections held at once; more are closed at once.
+    /// Client connections held at once; more wait in the kernel's queue.
     pub max_connections: usize,
     /// Requests held at once; more are answered 503.
     pub max_in_flight: usize,
@@ -48,16 +51,6 @@ pub struct DirectionConfig {
     pub max_resets_per_second: u32,
     /// An opaque connection silent in both directions is closed after this.
     pub tcp_idle_timeout: Duration,
-}
-
-/// Options of TCP sockets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SocketOptions {
-    /// Time until the first keepalive probe; `None` sends none.
-    pub keepalive: Option<Duration>,
-    /// `TCP_USER_TIMEOUT`: data not acknowledged for so long ends the
-    /// connection; `None` leaves it to the kernel.
-    pub user_timeout: Option<Duration>,
 }
 
 /// A bounded queue in front of a balancer.
@@ -111,8 +104,8 @@ impl DirectionConfig {
             detect_timeout: env.timeout(&name("DETECT_TIMEOUT"), seconds(3)),
             connect_timeout: env.timeout(&name("CONNECT_TIMEOUT"), of.connect_timeout),
             connect_backoff: backoff(env, &name("CONNECT_EXP_BACKOFF"), of.backoff_max),
-            accept: SocketOptions::read(env, &name("ACCEPT")),
-            connect: SocketOptions::read(env, &name("CONNECT")),
+            accept: sockets(env, &name("ACCEPT")),
+            connect: sockets(env, &name("CONNECT")),
             // The kernel caps it at net.core.somaxconn.
             backlog: env.within(&name("TCP_LISTEN_BACKLOG"), 4096, 1..=65_535),
             max_connections: env.within(&name("MAX_CONNECTIONS"), 10_000, 1..=1_000_000),
@@ -136,18 +129,12 @@ impl DirectionConfig {
     }
 }
 
-impl SocketOptions {
-    fn read(env: &mut Env<'_>, prefix: &str) -> Self {
-        Self {
-            keepalive: env.switchable(
-                &format!("{prefix}_KEEPALIVE"),
-                Some(Duration::from_secs(10)),
-            ),
-            user_timeout: env.switchable(
-                &format!("{prefix}_USER_TIMEOUT"),
-                Some(Duration::from_secs(30)),
-            ),
-        }
+/// On by default: without them a peer that vanished is noticed after hours.
+fn sockets(env: &mut Env<'_>, prefix: &str) -> SocketOptions {
+    let (keepalive, user_timeout) = (Duration::from_secs(10), Duration::from_secs(30));
+    SocketOptions {
+        keepalive: env.switchable(&format!("{prefix}_KEEPALIVE"), Some(keepalive)),
+        user_timeout: env.switchable(&format!("{prefix}_USER_TIMEOUT"), Some(user_timeout)),
     }
 }
 
