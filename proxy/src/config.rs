@@ -20,7 +20,6 @@ mod process;
 mod value;
 
 pub use direction::{DirectionConfig, H2Settings, Queue};
-pub use crate::transport::listener::SocketOptions;
 pub use env::{Problem, Setting, Vars};
 pub use inbound::InboundConfig;
 pub use outbound::OutboundConfig;
@@ -79,15 +78,21 @@ pub struct InvalidConfig(pub Vec<Problem>);
 
 impl std::error::Error for InvalidConfig {}
 
+/// The environment of this process. What is no UTF-8 is replaced by a character
+/// that no setting takes.
+pub fn process_vars() -> Vars {
+    let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+    let vars = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    vars.collect()
+}
+
 impl Config {
     /// Reads the process environment.
     ///
     /// # Errors
     /// [`InvalidConfig`] names every setting that is missing or wrong.
     pub fn from_env() -> Result<Self, InvalidConfig> {
-        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
-        let vars = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-        Self::from_vars(&vars.collect())
+        Self::from_vars(&process_vars())
     }
 
     /// Reads `vars`.

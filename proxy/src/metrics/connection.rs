@@ -54,8 +54,8 @@ pub struct ErrorMetrics {
 /// What refused work, of one direction.
 #[derive(Clone, Debug)]
 pub struct LimitMetrics {
-    /// Connections closed because of the limit on connections.
-    pub connections_refused: Counter,
+    /// Times the limit on connections was reached (`Listener::count_full`).
+    pub connections_full: Counter,
     /// Requests answered 503 because of the limit on requests in flight.
     pub requests_shed: Counter,
     /// HTTP/2 connections closed because of too many resets.
@@ -163,12 +163,12 @@ impl Metrics {
         let counter = |family| self.registry.counter(family, &Labels::new());
         match direction {
             Direction::Inbound => LimitMetrics {
-                connections_refused: counter(&names::INBOUND_REFUSED),
+                connections_full: counter(&names::INBOUND_FULL),
                 requests_shed: counter(&names::INBOUND_SHED),
                 reset_floods: counter(&names::INBOUND_RESET_FLOODS),
             },
             Direction::Outbound => LimitMetrics {
-                connections_refused: counter(&names::OUTBOUND_REFUSED),
+                connections_full: counter(&names::OUTBOUND_FULL),
                 requests_shed: counter(&names::OUTBOUND_SHED),
                 reset_floods: counter(&names::OUTBOUND_RESET_FLOODS),
             },

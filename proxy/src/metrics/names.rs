@@ -122,10 +122,10 @@ families! {
     BUILD_INFO = gauge("proxy_build_info", "Proxy build info.");
     RUSTLS_INFO = gauge("rustls_info", "Proxy TLS info.");
     // Limits: ours.
-    INBOUND_REFUSED = counter("inbound_tcp_connections_refused_total",
-        "Connections closed at once because the limit on connections was reached.");
-    OUTBOUND_REFUSED = counter("outbound_tcp_connections_refused_total",
-        "Connections closed at once because the limit on connections was reached.");
+    INBOUND_FULL = counter("inbound_tcp_connection_limit_reached_total",
+        "Times no more connections were accepted until one closed.");
+    OUTBOUND_FULL = counter("outbound_tcp_connection_limit_reached_total",
+        "Times no more connections were accepted until one closed.");
     INBOUND_SHED = counter("inbound_http_requests_shed_total",
         "Requests answered 503 because the limit on requests in flight was reached.");
     OUTBOUND_SHED = counter("outbound_http_requests_shed_total",
@@ -204,6 +204,26 @@ macro_rules! balancer {
             ),
         };
     };
+}
+
+impl BalancerFamilies {
+    /// All of them, for the documentation's test.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> [&Family; 11] {
+        [
+            &self.endpoints,
+            &self.p2c_endpoints,
+            &self.p2c_updates,
+            &self.queue_length,
+            &self.queue_requests,
+            &self.queue_latency,
+            &self.gate_open,
+            &self.gate_shut,
+            &self.gate_open_time,
+            &self.gate_shut_time,
+            &self.gate_timeout,
+        ]
+    }
 }
 
 balancer!(OUTBOUND_HTTP_BALANCER, "outbound_http_balancer");

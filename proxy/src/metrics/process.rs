@@ -63,18 +63,19 @@ pub(super) fn build_info(registry: &Registry) -> Gauge {
 
 /// `rustls_info`, always 1: what the mesh's TLS is made of.
 pub(super) fn tls_info(registry: &Registry) -> Gauge {
+    let provider = mesh_identity::crypto::provider();
+    let suites = provider.cipher_suites.iter();
+    let suites: String = suites
+        .map(|suite| format!("{:?},", suite.suite()))
+        .collect();
+    let groups = provider.kx_groups.iter();
+    let groups: String = groups.map(|group| format!("{:?},", group.name())).collect();
     let labels = Labels::new()
-        .with(
-            "tls_suites",
-            "TLS13_AES_128_GCM_SHA256,TLS13_AES_256_GCM_SHA384,TLS13_CHACHA20_POLY1305_SHA256,",
-        )
-        .with(
-            "tls_kx_groups",
-            "X25519MLKEM768,X25519,secp256r1,secp384r1,",
-        )
-        .with("tls_rand", "AwsLcRs")
-        .with("tls_key_provider", "AwsLcRs")
-        .with("tls_fips", "false");
+        .with("tls_suites", suites)
+        .with("tls_kx_groups", groups)
+        .with("tls_rand", format!("{:?}", provider.secure_random))
+        .with("tls_key_provider", format!("{:?}", provider.key_provider))
+        .with("tls_fips", provider.fips().to_string());
     one(registry, &names::RUSTLS_INFO, &labels)
 }
 

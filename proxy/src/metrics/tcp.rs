@@ -7,6 +7,7 @@ use super::{
     registry::Registry,
     table::Table,
 };
+use crate::transport::io::CountBytes;
 use ::metrics::{Counter, Gauge};
 use rustix::io::Errno;
 use std::{io, sync::Arc};
@@ -81,6 +82,16 @@ impl TcpMetrics {
             metrics: self.clone(),
             errno: "",
         }
+    }
+}
+
+impl CountBytes for TcpMetrics {
+    fn read(&self, bytes: u64) {
+        self.read.increment(bytes);
+    }
+
+    fn written(&self, bytes: u64) {
+        self.write.increment(bytes);
     }
 }
 
