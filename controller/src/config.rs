@@ -6,6 +6,8 @@ pub use flags::Flags;
 
 use crate::model::{inbound::DefaultPolicy, ports::PortSet, Settings};
 use ipnet::IpNet;
+use mesh_identity::Credentials;
+use metrics_exporter_prometheus::PrometheusHandle;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Everything a controller can be told; [`Config::new`] has the defaults.
@@ -48,7 +50,9 @@ pub struct Config {
     pub max_connections: usize,
     /// Our certificate. Without it, only loopback addresses can be served:
     /// clients use mutual TLS to any other.
-    pub credentials: Option<mesh_identity::credentials::Credentials>,
+    pub credentials: Option<Credentials>,
+    /// What `/metrics` shows; without it, 404.
+    pub metrics: Option<PrometheusHandle>,
 }
 
 impl Config {
@@ -77,6 +81,7 @@ impl Config {
             max_streams: 10_000,
             max_connections: 10_000,
             credentials: None,
+            metrics: None,
         }
     }
 

@@ -11,8 +11,6 @@ const OBJECTS: &str = "mesh_controller_objects";
 const SOURCE_ERRORS: &str = "mesh_controller_source_errors_total";
 const BROKEN_FILES: &str = "mesh_controller_source_broken_files";
 const SOURCE_UPDATES: &str = "mesh_controller_source_updates_total";
-const CONNECTIONS: &str = "mesh_controller_connections";
-const REFUSED: &str = "mesh_controller_connections_refused_total";
 
 /// Registers units and help texts with the recorder.
 pub(crate) fn describe() {
@@ -36,12 +34,6 @@ pub(crate) fn describe() {
         "Files whose present content can't be used; their last good state is"
     );
     describe_counter!(SOURCE_UPDATES, Unit::Count, "Changes of objects taken in");
-    describe_gauge!(CONNECTIONS, Unit::Count, "Client connections open, by server");
-    describe_counter!(
-        REFUSED,
-        Unit::Count,
-        "Client connections refused, by server and reason"
-    );
 }
 
 /// The calls that we serve.
@@ -96,28 +88,6 @@ impl Drop for OpenStream {
     fn drop(&mut self) {
         gauge!(STREAMS, "rpc" => self.0.name()).decrement(1);
     }
-}
-
-/// Counts a connection while it is open.
-#[derive(Debug)]
-pub(crate) struct OpenConnection(&'static str);
-
-impl OpenConnection {
-    pub(crate) fn new(server: &'static str) -> Self {
-        gauge!(CONNECTIONS, "server" => server).increment(1);
-        Self(server)
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        gauge!(CONNECTIONS, "server" => self.0).decrement(1);
-    }
-}
-
-/// A connection was refused.
-pub(crate) fn refused(server: &'static str, reason: &'static str) {
-    counter!(REFUSED, "server" => server, "reason" => reason).increment(1);
 }
 
 /// How many objects there are.
