@@ -30,6 +30,7 @@ mod stream;
 
 pub use config::{Config, Flags};
 pub use controller::{Controller, Error};
+pub use metrics::install_metrics;
 pub use model::{
     inbound::DefaultPolicy,
     ports::{BadPort, PortSet},

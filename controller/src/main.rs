@@ -37,7 +37,7 @@ fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
             }
         };
         let mut config = Config::from(flags);
-        config.metrics = mesh_identity::metrics::install();
+        config.metrics = mesh_controller::install_metrics();
         Ok(mesh_controller::run(config, shutdown).await?)
     })
 }

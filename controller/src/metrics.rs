@@ -2,6 +2,8 @@
 
 use crate::model::object::Kind;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::sync::OnceLock;
 
 const STREAMS: &str = "mesh_controller_streams";
 const REQUESTS: &str = "mesh_controller_requests_total";
@@ -11,6 +13,17 @@ const OBJECTS: &str = "mesh_controller_objects";
 const SOURCE_ERRORS: &str = "mesh_controller_source_errors_total";
 const BROKEN_FILES: &str = "mesh_controller_source_broken_files";
 const SOURCE_UPDATES: &str = "mesh_controller_source_updates_total";
+
+/// Installs the process-wide Prometheus recorder, once.
+///
+/// `None` when the process has a recorder of another kind already: its owner
+/// then has to show the metrics.
+#[must_use]
+pub fn install_metrics() -> Option<PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let install = || PrometheusBuilder::new().install_recorder().ok();
+    HANDLE.get_or_init(install).clone()
+}
 
 /// Registers units and help texts with the recorder.
 pub(crate) fn describe() {
