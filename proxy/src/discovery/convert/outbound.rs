@@ -183,8 +183,8 @@ fn opaque_rules(route: api::OpaqueRoute) -> Result<Option<Route>, Invalid> {
 }
 
 fn tls_rules(route: api::TlsRoute) -> Result<Option<Route>, Invalid> {
-    let rules = route.rules.into_iter().enumerate();
-    let found = rules.filter(|_| route.snis.is_empty()).next();
+    let mut rules = route.rules.into_iter().enumerate();
+    let found = rules.find(|_| route.snis.is_empty());
     first_rule(route.metadata, found, |rule| Rule {
         failure: rule.filters.into_iter().find_map(|f| tls_failure(f.kind?)),
         backends: shares!(rule.backends, tls_route, tls_failure),
