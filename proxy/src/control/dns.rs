@@ -15,6 +15,7 @@ use hickory_resolver::{
     system_conf,
 };
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Looks names up.
 pub trait Resolve: Send + Sync + 'static {
@@ -126,12 +127,12 @@ impl SystemResolver {
         &self,
         name: &str,
         records: Vec<T>,
-        valid_until: std::time::Instant,
+        valid_until: Instant,
     ) -> Result<Answers<T>, DnsError> {
         if records.is_empty() {
             return Err(DnsError::NotFound(name.to_owned()));
         }
-        let ttl = valid_until.saturating_duration_since(std::time::Instant::now());
+        let ttl = valid_until.saturating_duration_since(Instant::now());
         Ok(Answers {
             records,
             valid_for: bounded(ttl, &self.config),
@@ -158,7 +159,7 @@ impl Resolve for SystemResolver {
                 port: srv.port,
             };
             let records = records.into_iter().map(record).collect();
-            self.answers(name, records, found.valid_until())
+            self.answers(name, records, found.valid_until().into())
         }
         .boxed()
     }
@@ -169,7 +170,7 @@ impl Resolve for SystemResolver {
             let found = found.map_err(|error| failure(name, &error))?;
             let mut records: Vec<_> = found.iter().collect();
             records.sort_by_key(|ip| ip.is_ipv6());
-            self.answers(name, records, found.as_lookup().valid_until())
+            self.answers(name, records, found.as_lookup().valid_until().into())
         }
         .boxed()
     }

@@ -4,6 +4,7 @@ use super::{Answers, DnsError, Resolve, Srv};
 use futures::future::{BoxFuture, FutureExt as _};
 use parking_lot::Mutex;
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use tokio::task::yield_now;
 
 /// Names set by hand; anything else is not found. Clones share them.
 #[derive(Clone, Default)]
@@ -71,10 +72,19 @@ impl FakeDns {
 
 impl Resolve for FakeDns {
     fn srv<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Answers<Srv>, DnsError>> {
-        async move { self.answer(name, |state| &state.services) }.boxed()
+        async move {
+            // As a real query does.
+            yield_now().await;
+            self.answer(name, |state| &state.services)
+        }
+        .boxed()
     }
 
     fn addresses<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Answers<IpAddr>, DnsError>> {
-        async move { self.answer(name, |state| &state.addresses) }.boxed()
+        async move {
+            yield_now().await;
+            self.answer(name, |state| &state.addresses)
+        }
+        .boxed()
     }
 }

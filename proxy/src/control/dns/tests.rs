@@ -122,3 +122,20 @@ async fn a_file_that_was_asked_for_must_be_there() {
     writeln!(file, "nameserver 127.0.0.1").unwrap();
     SystemResolver::new(config(file.path().into())).unwrap();
 }
+
+#[tokio::test]
+async fn without_any_server_the_hosts_file_still_works() {
+    let (servers, options) = (ResolverConfig::default(), ResolverOpts::default());
+    let resolver = SystemResolver::with_servers(DnsConfig::default(), servers, options).unwrap();
+    let localhost = resolver.addresses("localhost").await.unwrap();
+    assert!(
+        localhost.records.iter().all(IpAddr::is_loopback),
+        "{localhost:?}"
+    );
+    let err = resolver
+        .addresses("dst.mesh")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(err.contains("dst.mesh"), "{err}");
+}
