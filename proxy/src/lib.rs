@@ -5,6 +5,7 @@ pub mod policy;
 
 pub mod admin;
 pub mod app;
+pub mod cache;
 pub mod config;
 pub mod control;
 pub mod detect;
@@ -17,5 +18,8 @@ pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod outbound;
+mod process;
 pub mod tls;
 pub mod transport;
+
+pub use process::{main_from_env, run_from_env};

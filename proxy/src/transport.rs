@@ -4,6 +4,7 @@
 //! Nothing here knows HTTP or TLS. Every stream is an [`io::Io`], so that a
 //! plain socket, a TLS session and an in-memory pipe of a test are one thing.
 
+pub mod connect;
 pub mod header;
 pub mod io;
 pub mod listener;

@@ -102,6 +102,11 @@ impl PortSet {
         self.0.is_empty()
     }
 
+    /// The ports, one by one.
+    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        self.0.iter().cloned().flatten()
+    }
+
     /// The ranges, as written.
     pub fn ranges(&self) -> &[std::ops::RangeInclusive<u16>] {
         &self.0

@@ -84,7 +84,7 @@ impl SystemResolver {
     /// # Errors
     /// [`DnsError::Config`] when a file that was asked for can't be used.
     pub fn new(config: DnsConfig) -> Result<Self, DnsError> {
-        let (servers, mut options) = match &config.resolv_conf {
+        let (servers, options) = match &config.resolv_conf {
             None => system_conf::read_system_conf().unwrap_or_else(|error| {
                 tracing::warn!(%error, "No DNS configuration; only the hosts file is used");
                 (ResolverConfig::default(), ResolverOpts::default())
@@ -97,6 +97,14 @@ impl SystemResolver {
                     reason: error.to_string(),
                 })?,
         };
+        Self::with_servers(config, servers, options)
+    }
+
+    fn with_servers(
+        config: DnsConfig,
+        servers: ResolverConfig,
+        mut options: ResolverOpts,
+    ) -> Result<Self, DnsError> {
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.positive_min_ttl = Some(config.min_ttl);
         options.positive_max_ttl = Some(config.max_ttl);
@@ -182,5 +190,7 @@ fn failure(name: &str, error: &NetError) -> DnsError {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use super::{Shared, cache::Publisher, convert::Invalid, entropy};
 use crate::control::watch::{self, Event};
 use std::{convert::Infallible, sync::Arc};
 
-pub(super) mod api;
+pub(crate) mod api;
 
 /// A policy of `mesh-balancer`; its parameters are in the outbound policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -63,7 +63,7 @@ pub enum RouteAction {
 }
 
 /// Where a route's traffic goes, with a queue in front.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Backend {
     /// Labels `backend_*`.
     pub meta: Arc<Metadata>,
@@ -73,8 +73,18 @@ pub struct Backend {
     pub dispatch: Dispatch,
 }
 
+impl Backend {
+    /// The authority a balancer is over; a forward has none.
+    pub fn authority(&self) -> Option<Arc<str>> {
+        match &self.dispatch {
+            Dispatch::Forward { .. } => None,
+            Dispatch::Balance { authority, .. } => Some(authority.clone()),
+        }
+    }
+}
+
 /// How long and how many requests wait while no endpoint is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Queue {
     /// Requests that may wait; one more is refused at once.
     pub capacity: usize,
@@ -84,7 +94,7 @@ pub struct Queue {
 }
 
 /// How a backend picks an endpoint.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Dispatch {
     /// One known endpoint: a pod IP, or an address outside the mesh.
     Forward {
@@ -103,7 +113,7 @@ pub enum Dispatch {
 }
 
 /// Parameters of peak-EWMA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeakEwma {
     /// Latency assumed of an endpoint that has not answered yet.
     pub default_rtt: Duration,

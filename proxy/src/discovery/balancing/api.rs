@@ -6,26 +6,26 @@ use tonic::{Request, Response, Status, Streaming, client::Grpc};
 use tonic_prost::ProstCodec;
 
 #[derive(Clone, PartialEq, Eq, Hash, prost::Message)]
-pub(in crate::discovery) struct WatchRequest {
+pub(crate) struct WatchRequest {
     #[prost(string, tag = "1")]
-    pub(in crate::discovery) authority: String,
+    pub(crate) authority: String,
     #[prost(string, tag = "2")]
-    pub(in crate::discovery) context_token: String,
+    pub(crate) context_token: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Message)]
-pub(in crate::discovery) struct BalancingPolicy {
+pub(crate) struct BalancingPolicy {
     #[prost(oneof = "balancing_policy::Kind", tags = "1, 2, 3, 4")]
-    pub(in crate::discovery) kind: Option<balancing_policy::Kind>,
+    pub(crate) kind: Option<balancing_policy::Kind>,
 }
 
-pub(in crate::discovery) mod balancing_policy {
+pub(crate) mod balancing_policy {
     /// A policy without parameters.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Message)]
-    pub(in crate::discovery) struct Empty {}
+    pub(crate) struct Empty {}
 
     #[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Oneof)]
-    pub(in crate::discovery) enum Kind {
+    pub(crate) enum Kind {
         #[prost(message, tag = "1")]
         PeakEwma(Empty),
         #[prost(message, tag = "2")]
