@@ -33,8 +33,8 @@ use crate::{
 };
 use std::{fmt, net::SocketAddr, num::NonZeroUsize, time::Duration};
 
-/// All settings of a proxy.
-#[derive(Clone, Debug)]
+/// All settings of a proxy. `Debug` prints what `/config` does: nothing secret.
+#[derive(Clone)]
 pub struct Config {
     /// Traffic to the application.
     pub inbound: InboundConfig,
@@ -143,6 +143,12 @@ impl Config {
             unknown: env.unknown(),
             settings: Settings(std::mem::take(&mut env.settings)),
         })
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Config:\n{}", self.settings)
     }
 }
 

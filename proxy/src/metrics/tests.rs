@@ -148,6 +148,29 @@ fn a_balancer_shows_its_endpoints_and_its_queue() {
 }
 
 #[test]
+fn host_names_are_labels_only_when_asked_for() {
+    for (hostname_labels, expected) in [(false, ""), (true, "web.shop")] {
+        let metrics = Metrics::new(MetricsConfig {
+            hostname_labels,
+            ..MetricsConfig::default()
+        });
+        let (parent, route) = (object("Service", "web"), object("default", "http"));
+        let routed = metrics.route(RouteProtocol::Grpc, &parent, &route, Some("web.shop"));
+        routed.status(Some(14), "LOAD_SHED");
+        let text = metrics.render();
+        let sample = text
+            .lines()
+            .find(|line| line.starts_with("outbound_grpc_route_request_statuses_total"));
+        let sample = sample.unwrap();
+        assert!(
+            sample.contains(&format!("hostname=\"{expected}\"")),
+            "{sample}"
+        );
+        assert!(sample.contains("grpc_status=\"14\"") && sample.contains("error=\"LOAD_SHED\""));
+    }
+}
+
+#[test]
 fn overflow_is_told() {
     let metrics = Metrics::new(MetricsConfig {
         max_label_sets: 10,
