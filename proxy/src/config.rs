@@ -16,6 +16,7 @@ mod direction;
 mod env;
 mod inbound;
 mod outbound;
+mod ports;
 mod process;
 mod value;
 
@@ -23,8 +24,8 @@ pub use direction::{DirectionConfig, H2Settings, Queue};
 pub use env::{Problem, Setting, Vars};
 pub use inbound::InboundConfig;
 pub use outbound::OutboundConfig;
+pub use ports::PortSet;
 pub use process::{AdminConfig, LogConfig, LogFormat, MetricsConfig};
-pub use value::PortSet;
 
 use crate::{
     control::{ControlConfig, DnsConfig},

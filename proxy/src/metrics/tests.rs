@@ -36,17 +36,27 @@ fn value(exposition: &Exposition, sample: &str, labels: &[(&str, &str)]) -> f64 
     *found.unwrap_or_else(|| panic!("no {sample}{labels:?} in {:#?}", exposition.samples))
 }
 
+fn comes_back(odd: &str) {
+    let metrics = Metrics::default();
+    let labels = Labels::new().with("target_name", odd.to_owned());
+    metrics.http_endpoint(&labels).request();
+    let text = rendered(&metrics);
+    assert_eq!(value(&text, "request_total", &[("target_name", odd)]), 1.0);
+}
+
 #[test]
 fn odd_label_values_come_back_as_they_went() {
-    let metrics = Metrics::default();
     for odd in [
         "a\"b", "a\\b", "a\\\\b", "a\nb", "\\n", "\\\"", "é,}{= ", "",
     ] {
-        let labels = Labels::new().with("target_name", odd);
-        let endpoint = metrics.http_endpoint(&labels);
-        endpoint.request();
-        let text = rendered(&metrics);
-        assert_eq!(value(&text, "request_total", &[("target_name", odd)]), 1.0);
+        comes_back(odd);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_label_value_comes_back_as_it_went(odd in "\\PC*[\n\"\\\\]*\\PC*") {
+        comes_back(&odd);
     }
 }
 
