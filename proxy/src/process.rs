@@ -94,7 +94,7 @@ fn run(config: Config) -> Result<(), RunError> {
     for name in &config.unknown {
         tracing::warn!(%name, "Unknown setting; see docs/config.md");
     }
-    let metrics = Metrics::new(config.metrics.clone());
+    let metrics = Metrics::new(config.metrics);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
