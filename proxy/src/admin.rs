@@ -21,7 +21,16 @@ use crate::{
 };
 use hyper::{body::Incoming, rt, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        mpsc::{self, SyncSender},
+    },
+    thread,
+    time::Duration,
+};
 use tokio::{
     runtime,
     sync::{Notify, oneshot},
@@ -92,25 +101,15 @@ impl Admin {
     /// # Errors
     /// [`StartError`] when the address or a thread can't be had.
     pub fn start(config: AdminConfig, parts: Parts) -> Result<Self, StartError> {
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        // The socket belongs to this runtime, whichever thread runs it.
-        let listener = {
-            let _context = runtime.enter();
-            listen(&config)?
-        };
-        let addr = listener.local_addr();
+        let (report, started) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
-        let run = async move {
-            let state = Arc::new(State { config, parts });
-            tokio::select! {
-                () = accept(listener, state) => {}
-                _ = stopped => {}
-            }
+        let main = move || match runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(run(config, parts, &report, stopped)),
+            Err(error) => drop(report.send(Err(error.into()))),
         };
-        let main = move || runtime.block_on(run);
         thread::Builder::new().name("admin".into()).spawn(main)?;
+        let ended = |_| io::Error::other("it ended at once");
+        let addr = started.recv().map_err(ended)??;
         info!(%addr, "Admin server listens");
         Ok(Self { addr, _stop: stop })
     }
@@ -118,6 +117,26 @@ impl Admin {
     /// The address listened on, with the port the system gave for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+}
+
+/// All of the thread: tells in `report` where it listens, then serves until `stopped`.
+async fn run(
+    config: AdminConfig,
+    parts: Parts,
+    report: &SyncSender<Result<SocketAddr, StartError>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let listener = match listen(&config) {
+        Ok(listener) => listener,
+        Err(error) => return drop(report.send(Err(error.into()))),
+    };
+    // Whoever starts the server waits for this.
+    let _ = report.send(Ok(listener.local_addr()));
+    let state = Arc::new(State { config, parts });
+    tokio::select! {
+        () = accept(listener, state) => {}
+        _ = stopped => {}
     }
 }
 

@@ -196,7 +196,11 @@ fn discovery(
         policy: client("policy", &config.policy)?,
         destination: client("destination", &config.destination)?,
     };
-    Ok(Discovery::new(config.discovery.clone(), channels, dns.clone()))
+    Ok(Discovery::new(
+        config.discovery.clone(),
+        channels,
+        dns.clone(),
+    ))
 }
 
 /// Accepts on all listeners until dropped; the connections go on.

@@ -16,6 +16,7 @@ mod direction;
 mod env;
 mod inbound;
 mod outbound;
+mod ports;
 mod process;
 mod value;
 
@@ -23,8 +24,8 @@ pub use direction::{DirectionConfig, H2Settings, Queue};
 pub use env::{Problem, Setting, Vars};
 pub use inbound::InboundConfig;
 pub use outbound::OutboundConfig;
+pub use ports::PortSet;
 pub use process::{AdminConfig, LogConfig, LogFormat, MetricsConfig};
-pub use value::PortSet;
 
 use crate::{
     control::{ControlConfig, DnsConfig},
@@ -33,8 +34,8 @@ use crate::{
 };
 use std::{fmt, net::SocketAddr, num::NonZeroUsize, time::Duration};
 
-/// All settings of a proxy.
-#[derive(Clone, Debug)]
+/// All settings of a proxy. `Debug` prints what `/config` does: nothing secret.
+#[derive(Clone)]
 pub struct Config {
     /// Traffic to the application.
     pub inbound: InboundConfig,
@@ -143,6 +144,12 @@ impl Config {
             unknown: env.unknown(),
             settings: Settings(std::mem::take(&mut env.settings)),
         })
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Config:\n{}", self.settings)
     }
 }
 

@@ -185,7 +185,9 @@ impl Inbound {
         io: Prefixed<I>,
     ) {
         let (server, port) = (conn.server(), conn.app.port());
-        self.0.metrics.detected(&server, port, &detected, start.elapsed());
+        self.0
+            .metrics
+            .detected(&server, port, &detected, start.elapsed());
         match detected {
             Detected::Http1 => self.http(conn, Version::Http1, io).await,
             Detected::H2 => self.http(conn, Version::H2, io).await,

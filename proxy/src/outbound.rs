@@ -93,7 +93,13 @@ impl Outbound {
         } = parts;
         Self(Arc::new(Shared {
             targets: Cache::new(settings.idle),
-            backends: Backends::new(&settings, discovery.clone(), tls, metrics.clone(), drain.clone()),
+            backends: Backends::new(
+                &settings,
+                discovery.clone(),
+                tls,
+                metrics.clone(),
+                drain.clone(),
+            ),
             settings,
             discovery,
             metrics,

@@ -105,11 +105,7 @@ fn run(config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn run_app(
-    config: Config,
-    metrics: Metrics,
-    log: log::Handle,
-) -> Result<Drained, RunError> {
+async fn run_app(config: Config, metrics: Metrics, log: log::Handle) -> Result<Drained, RunError> {
     let signalled = signalled()?;
     let readiness = Readiness::default();
     let certified = readiness.wait_for("the first certificate of the identity service");

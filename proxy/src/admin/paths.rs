@@ -166,7 +166,7 @@ async fn log_level(request: Request<Incoming>, client: SocketAddr, state: &State
     }
     let body = match body(request, state).await {
         Ok(body) => body,
-        Err(refusal) => return refusal,
+        Err((status, reason)) => return text(status, reason),
     };
     match body.trim().parse::<Filter>() {
         Ok(filter) => {
@@ -178,23 +178,21 @@ async fn log_level(request: Request<Incoming>, client: SocketAddr, state: &State
     }
 }
 
-async fn body(request: Request<Incoming>, state: &State) -> Result<String, Answer> {
+/// The body as text, or the status and reason of the refusal.
+async fn body(request: Request<Incoming>, state: &State) -> Result<String, (StatusCode, String)> {
     let body = Limited::new(request.into_body(), MAX_BODY).collect();
     let body = tokio::time::timeout(state.config.header_read_timeout, body);
-    let refuse = |status, reason: String| Err(text(status, reason));
     let bytes = match body.await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             let reason = format!("the body is longer than {MAX_BODY} bytes");
-            return refuse(StatusCode::PAYLOAD_TOO_LARGE, reason);
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, reason));
         }
-        Ok(Err(error)) => return refuse(StatusCode::BAD_REQUEST, error.to_string()),
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body is slow".into()),
+        Ok(Err(error)) => return Err((StatusCode::BAD_REQUEST, error.to_string())),
+        Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the body is slow".into())),
     };
-    match String::from_utf8(bytes.into()) {
-        Ok(text) => Ok(text),
-        Err(_) => refuse(StatusCode::BAD_REQUEST, "the body is no UTF-8".into()),
-    }
+    let text = String::from_utf8(bytes.into());
+    text.map_err(|_| (StatusCode::BAD_REQUEST, "the body is no UTF-8".into()))
 }
 
 fn shutdown(client: SocketAddr, state: &State) -> Answer {

@@ -53,15 +53,19 @@ pub(super) async fn serve(shared: &Arc<Shared>, conn: Conn, version: Version, io
             conn: conn.clone(),
             carrier: version,
         });
-    let served = server::serve(io, version, stack, &shared.settings.server, shared.drain.clone());
+    let served = server::serve(
+        io,
+        version,
+        stack,
+        &shared.settings.server,
+        shared.drain.clone(),
+    );
     if let Err(error) = served.await {
         tracing::debug!(client = %conn.client, %error, "Connection of a peer ended");
     }
 }
 
-fn normalize(
-    conn: Arc<Conn>,
-) -> impl Fn(&mut Request<Incoming>) -> Result<(), ProxyError> + Clone {
+fn normalize(conn: Arc<Conn>) -> impl Fn(&mut Request<Incoming>) -> Result<(), ProxyError> + Clone {
     move |req| {
         if conn.client_id.is_some() && Version::of(req) == Version::H2 {
             orig_proto::restore(req);

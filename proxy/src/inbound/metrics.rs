@@ -140,13 +140,7 @@ impl InboundMetrics {
     }
 
     /// Counts a request that nothing allows.
-    pub fn http_denied(
-        &self,
-        app: SocketAddr,
-        tls: &PeerTls,
-        server: &Metadata,
-        route: &Metadata,
-    ) {
+    pub fn http_denied(&self, app: SocketAddr, tls: &PeerTls, server: &Metadata, route: &Metadata) {
         let labels = labels(app, tls, server).route(route);
         self.metrics
             .authz(Layer::Http, Authz::Deny, &labels)

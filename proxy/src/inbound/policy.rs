@@ -89,7 +89,12 @@ impl Conn {
             None => {
                 metrics.route_not_found(self.app, &self.tls, &policy.meta);
                 let cause = format!("{} has no route for this request", policy.meta);
-                Err(ProxyError::new(Kind::NoRoute, "route", self.app.to_string(), cause))
+                Err(ProxyError::new(
+                    Kind::NoRoute,
+                    "route",
+                    self.app.to_string(),
+                    cause,
+                ))
             }
         }
     }

@@ -20,7 +20,12 @@ pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
             shared.metrics.tcp_error(error.kind());
             return;
         }
-        let mut app = match shared.apps.connector(conn.app).connect(Session::Opaque).await {
+        let mut app = match shared
+            .apps
+            .connector(conn.app)
+            .connect(Session::Opaque)
+            .await
+        {
             Ok(app) => app,
             Err(error) => {
                 let error = ProxyError::new(Kind::Connect, "connect", conn.app.to_string(), error);

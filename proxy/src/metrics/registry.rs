@@ -84,6 +84,10 @@ impl Registry {
         }
     }
 
+    pub(super) fn config(&self) -> &MetricsConfig {
+        &self.config
+    }
+
     pub(super) fn counter(&self, family: &'static Family, labels: &Labels) -> Counter {
         match self.cell(family, labels) {
             Cell::Counter(cell) => Counter::from_arc(cell),

@@ -67,8 +67,8 @@ struct Statuses {
 }
 
 impl Metrics {
-    /// Requests that matched `route` of `parent`; `hostname` only where
-    /// `hostname_labels` is on, since clients choose it.
+    /// Requests that matched `route` of `parent`. `hostname` is a label only where
+    /// `OUTBOUND_METRICS_HOSTNAME_LABELS` is on, since clients choose it.
     pub fn route(
         &self,
         protocol: RouteProtocol,
@@ -76,7 +76,8 @@ impl Metrics {
         route: &Metadata,
         hostname: Option<&str>,
     ) -> Arc<RouteMetrics> {
-        let hostname = hostname.unwrap_or_default().to_owned();
+        let wanted = self.registry.config().hostname_labels;
+        let hostname = hostname.filter(|_| wanted).unwrap_or_default().to_owned();
         let labels = Labels::new().parent(parent).outbound_route(route);
         let labels = labels.with("hostname", hostname);
         let (duration, frames, statuses) = match protocol {

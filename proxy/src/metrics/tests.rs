@@ -36,17 +36,27 @@ fn value(exposition: &Exposition, sample: &str, labels: &[(&str, &str)]) -> f64 
     *found.unwrap_or_else(|| panic!("no {sample}{labels:?} in {:#?}", exposition.samples))
 }
 
+fn comes_back(odd: &str) {
+    let metrics = Metrics::default();
+    let labels = Labels::new().with("target_name", odd.to_owned());
+    metrics.http_endpoint(&labels).request();
+    let text = rendered(&metrics);
+    assert_eq!(value(&text, "request_total", &[("target_name", odd)]), 1.0);
+}
+
 #[test]
 fn odd_label_values_come_back_as_they_went() {
-    let metrics = Metrics::default();
     for odd in [
         "a\"b", "a\\b", "a\\\\b", "a\nb", "\\n", "\\\"", "é,}{= ", "",
     ] {
-        let labels = Labels::new().with("target_name", odd);
-        let endpoint = metrics.http_endpoint(&labels);
-        endpoint.request();
-        let text = rendered(&metrics);
-        assert_eq!(value(&text, "request_total", &[("target_name", odd)]), 1.0);
+        comes_back(odd);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_label_value_comes_back_as_it_went(odd in "\\PC*[\n\"\\\\]*\\PC*") {
+        comes_back(&odd);
     }
 }
 
@@ -145,6 +155,29 @@ fn a_balancer_shows_its_endpoints_and_its_queue() {
     assert_eq!(get("queue_gate_timeout_seconds", &[]), 3.0);
     assert_eq!(get("queue_gate_shut_total", &[]), 1.0);
     assert!(get("queue_gate_shut_time_seconds", &[]) > 1e9);
+}
+
+#[test]
+fn host_names_are_labels_only_when_asked_for() {
+    for (hostname_labels, expected) in [(false, ""), (true, "web.shop")] {
+        let metrics = Metrics::new(MetricsConfig {
+            hostname_labels,
+            ..MetricsConfig::default()
+        });
+        let (parent, route) = (object("Service", "web"), object("default", "http"));
+        let routed = metrics.route(RouteProtocol::Grpc, &parent, &route, Some("web.shop"));
+        routed.status(Some(14), "LOAD_SHED");
+        let text = metrics.render();
+        let sample = text
+            .lines()
+            .find(|line| line.starts_with("outbound_grpc_route_request_statuses_total"));
+        let sample = sample.unwrap();
+        assert!(
+            sample.contains(&format!("hostname=\"{expected}\"")),
+            "{sample}"
+        );
+        assert!(sample.contains("grpc_status=\"14\"") && sample.contains("error=\"LOAD_SHED\""));
+    }
 }
 
 #[test]

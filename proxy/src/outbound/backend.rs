@@ -89,7 +89,8 @@ impl Backends {
             let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
                 factory.http_endpoint(*addr, meta, authority.as_deref(), gate)
             });
-            self.factory.feed(backend, BalancerKind::OutboundHttp, make, HttpTrack)
+            self.factory
+                .feed(backend, BalancerKind::OutboundHttp, make, HttpTrack)
         })
     }
 
@@ -101,7 +102,8 @@ impl Backends {
                 let connector = factory.connector(*addr, meta, authority.as_deref());
                 TcpEndpoint::new(connector, gate, &factory.settings)
             });
-            self.factory.feed(backend, BalancerKind::OutboundTcp, make, OnResponse)
+            self.factory
+                .feed(backend, BalancerKind::OutboundTcp, make, OnResponse)
         })
     }
 }
@@ -156,13 +158,20 @@ impl Factory {
         )
     }
 
-    fn connector(&self, addr: SocketAddr, meta: &EndpointMeta, authority: Option<&str>) -> Connector {
+    fn connector(
+        &self,
+        addr: SocketAddr,
+        meta: &EndpointMeta,
+        authority: Option<&str>,
+    ) -> Connector {
         // The header names the real port to the peer's inbound port. It needs
         // mutual TLS, so without an identity there is none.
         let transport_port = meta.identity.as_ref().and(meta.transport_port);
         Connector {
             addr: SocketAddr::new(addr.ip(), transport_port.unwrap_or(addr.port())),
-            security: self.tls.client(meta.identity.as_ref(), transport_port.is_some()),
+            security: self
+                .tls
+                .client(meta.identity.as_ref(), transport_port.is_some()),
             header: transport_port.map(|_| HeaderFor {
                 port: addr.port(),
                 opaque: meta.hint == Hint::Opaque,

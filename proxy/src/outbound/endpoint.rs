@@ -289,8 +289,11 @@ impl Health {
 
     /// Shuts the gate and tries `attempt` with back-off until it succeeds
     /// (`Some(true)`) or the endpoint is gone (`None`).
-    fn recover<F>(&self, why: &(impl std::fmt::Display + ?Sized), attempt: impl Fn() -> F + Send + 'static)
-    where
+    fn recover<F>(
+        &self,
+        why: &(impl std::fmt::Display + ?Sized),
+        attempt: impl Fn() -> F + Send + 'static,
+    ) where
         F: Future<Output = Option<bool>> + Send,
     {
         self.gate.shut();

@@ -67,7 +67,13 @@ impl Outbound {
                 outbound: self.clone(),
                 router,
             });
-        let served = server::serve(io, version, stack, &shared.settings.server, shared.drain.clone());
+        let served = server::serve(
+            io,
+            version,
+            stack,
+            &shared.settings.server,
+            shared.drain.clone(),
+        );
         if let Err(error) = served.await {
             tracing::debug!(%error, "Connection of the application ended");
         }

@@ -60,8 +60,7 @@ impl OutboundMetrics {
         Self {
             http_errors: errors(Layer::Http),
             tcp_errors: errors(Layer::Tcp),
-            explicit_detect: metrics
-                .detect(Direction::Outbound, &Labels::new().parent(&unknown)),
+            explicit_detect: metrics.detect(Direction::Outbound, &Labels::new().parent(&unknown)),
             limits: metrics.limits(Direction::Outbound),
             metrics,
         }
@@ -315,5 +314,11 @@ impl mesh_balancer::Observer for BalancerMetrics {
 /// What an endpoint's client tells of a request without a response.
 pub(super) fn failed(endpoint: &HttpEndpointMetrics, error: &SendError, latency: Duration) {
     let (kind, _) = error.kind();
-    endpoint.response(None, metrics::Class::Failure, None, kind.row().label, latency);
+    endpoint.response(
+        None,
+        metrics::Class::Failure,
+        None,
+        kind.row().label,
+        latency,
+    );
 }

@@ -33,13 +33,15 @@ pub(super) async fn forward(target: &TargetStack, mut io: impl Io, shared: &Shar
 
 async fn connect(target: &TargetStack, shared: &Shared) -> Result<Connection, ProxyError> {
     let routes = target.routes(&shared.backends, &shared.metrics);
-    let fail = |kind, cause: BoxError| ProxyError::new(kind, "balance", target.name().clone(), cause);
+    let fail =
+        |kind, cause: BoxError| ProxyError::new(kind, "balance", target.name().clone(), cause);
     let choice = match &routes.tcp.action {
         Action::Fail { status, message } => {
             return Err(fail(Kind::Refused(*status), (**message).into()));
         }
-        Action::Dispatch(choices) => choose(choices)
-            .ok_or_else(|| fail(Kind::NoRoute, "no backend has a weight".into()))?,
+        Action::Dispatch(choices) => {
+            choose(choices).ok_or_else(|| fail(Kind::NoRoute, "no backend has a weight".into()))?
+        }
     };
     choice
         .backend

@@ -11,9 +11,7 @@ use crate::{
 };
 use futures::future::poll_fn;
 use http::Request;
-use hyper::{
-    client::conn::http1::{Builder, SendRequest},
-};
+use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};

@@ -15,9 +15,7 @@ use crate::{
 };
 use futures::future::poll_fn;
 use http::Request;
-use hyper::{
-    client::conn::http2::{Builder, SendRequest},
-};
+use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use std::{
