@@ -45,8 +45,13 @@ impl Balancing {
         if watch.borrow().is_none() {
             return Err(missing);
         }
-        let next = |choice: &Option<Arc<Choice>>| choice.as_deref().map(|choice| message(*choice));
-        Ok(stream::start(Rpc::WatchBalancing, &self.limits, watch, next))
+        let next = stream::latest(|choice| message(*choice));
+        Ok(stream::start(
+            Rpc::WatchBalancing,
+            &self.limits,
+            watch,
+            next,
+        ))
     }
 }
 

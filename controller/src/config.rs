@@ -4,7 +4,7 @@ mod flags;
 
 pub use flags::Flags;
 
-use crate::model::{inbound::DefaultPolicy, ports::PortSet, Settings};
+use crate::model::{Settings, inbound::DefaultPolicy, ports::PortSet};
 use ipnet::IpNet;
 use mesh_identity::Credentials;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -70,9 +70,15 @@ impl Config {
             cluster_domain: "cluster.local".to_owned(),
             default_policy: DefaultPolicy::default(),
             opaque_ports: parsed("25,587,3306,4444,5432,6379,9300,11211"),
-            cluster_networks: ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"]
-                .map(parsed)
-                .to_vec(),
+            cluster_networks: [
+                "10.0.0.0/8",
+                "100.64.0.0/10",
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+                "fd00::/8",
+            ]
+            .map(parsed)
+            .to_vec(),
             probe_networks: ["0.0.0.0/0", "::/0"].map(parsed).to_vec(),
             ipv6: true,
             h2_upgrade: true,

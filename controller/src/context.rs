@@ -67,7 +67,10 @@ mod tests {
     #[test]
     fn context_tokens() {
         let node = |token| Context::of_token(token).node;
-        assert_eq!(node(r#"{"ns":"shop","nodeName":"a","pod":"p"}"#).as_deref(), Some("a"));
+        assert_eq!(
+            node(r#"{"ns":"shop","nodeName":"a","pod":"p"}"#).as_deref(),
+            Some("a")
+        );
         for token in ["", "{}", "ns:shop", "{", "[]", "\u{0}"] {
             assert_eq!(node(token), None, "{token:?}");
         }
@@ -77,7 +80,10 @@ mod tests {
     fn workloads() {
         for text in [r#"{"ns":"shop","pod":"web:0"}"#, "shop:web:0"] {
             let workload: Workload = text.parse().unwrap();
-            assert_eq!((workload.ns.as_str(), workload.pod.as_str()), ("shop", "web:0"));
+            assert_eq!(
+                (workload.ns.as_str(), workload.pod.as_str()),
+                ("shop", "web:0")
+            );
         }
         for text in ["", "shop", ":web", "shop:", "{}", r#"{"ns":1,"pod":2}"#] {
             assert!(text.parse::<Workload>().is_err(), "{text:?}");

@@ -21,13 +21,7 @@ use linkerd2_proxy_api::{
     inbound::inbound_server_policies_server::InboundServerPoliciesServer,
     outbound::outbound_policies_server::OutboundPoliciesServer,
 };
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -55,7 +49,9 @@ pub enum Error {
         cause: io::Error,
     },
     /// An address that clients use mutual TLS to.
-    #[error("{addr} ({what}) is no loopback address, which needs a certificate: give the controller an identity, or listen on 127.0.0.1")]
+    #[error(
+        "{addr} ({what}) is no loopback address, which needs a certificate: give the controller an identity, or listen on 127.0.0.1"
+    )]
     NeedsIdentity {
         /// Which server.
         what: &'static str,
@@ -91,7 +87,10 @@ impl Controller {
     pub async fn bind(config: Config) -> Result<Self, Error> {
         metrics::describe();
         let source = Directory::open(&config.source)?;
-        for (what, addr) in [("destination", config.destination_addr), ("policy", config.policy_addr)] {
+        for (what, addr) in [
+            ("destination", config.destination_addr),
+            ("policy", config.policy_addr),
+        ] {
             let local = addr.ip().to_canonical().is_loopback();
             if config.credentials.is_none() && !local {
                 return Err(Error::NeedsIdentity { what, addr });
@@ -174,8 +173,18 @@ impl Controller {
             // Connections wait in the kernel until there is something to say.
             let _ = is_ready.clone().wait_for(|ready| *ready).await;
             tracing::info!(destination = %destination_addr, policy = %policy_addr, admin = %admin_addr, "Controller started");
-            let destination = grpc::serve(destination, grpc::connections(to_destination, config), max_streams, stop_signal());
-            let policy = grpc::serve(policy, grpc::connections(to_policy, config), max_streams, stop_signal());
+            let destination = grpc::serve(
+                destination,
+                grpc::connections(to_destination, config),
+                max_streams,
+                stop_signal(),
+            );
+            let policy = grpc::serve(
+                policy,
+                grpc::connections(to_policy, config),
+                max_streams,
+                stop_signal(),
+            );
             tokio::try_join!(named("destination", destination), named("policy", policy)).map(|_| ())
         };
         tokio::pin!(serve);

@@ -82,8 +82,8 @@ impl Destination {
             return Err(missing);
         }
         let domain = self.domain.clone();
-        // A target that goes away is no news: it may be back in a moment.
-        let next = move |view: &Option<Arc<_>>| Some(profile::message(view.as_deref()?, &domain));
+        let next = stream::latest(move |view| profile::message(view, &domain));
+        let next = profile::keeping_services(next);
         Ok(stream::start(Rpc::GetProfile, &self.limits, watch, next))
     }
 }
@@ -115,7 +115,9 @@ pub(crate) fn authority(text: &str, domain: &str) -> Result<Authority, Status> {
 
 /// No service has this name; the client should ask DNS.
 pub(crate) fn unknown_service(service: &ServiceName) -> Status {
-    let ServiceName { namespace, name, .. } = service;
+    let ServiceName {
+        namespace, name, ..
+    } = service;
     Status::not_found(format!("service {namespace}/{name} not found"))
 }
 

@@ -181,7 +181,8 @@ impl<Q: Query> Watches<Q> {
     }
 
     fn sweep(&mut self) {
-        self.by_query.retain(|_, watch| watch.sender.receiver_count() > 0);
+        self.by_query
+            .retain(|_, watch| watch.sender.receiver_count() > 0);
         self.sweep_at = (self.by_query.len() * 2).max(SMALLEST_SWEEP);
     }
 

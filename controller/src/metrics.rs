@@ -76,7 +76,10 @@ impl Rpc {
 
     /// Counts a request by its outcome, and hands the outcome on.
     pub(crate) fn answered<T>(self, result: Result<T, tonic::Status>) -> Result<T, tonic::Status> {
-        let code = result.as_ref().err().map_or(tonic::Code::Ok, tonic::Status::code);
+        let code = result
+            .as_ref()
+            .err()
+            .map_or(tonic::Code::Ok, tonic::Status::code);
         counter!(REQUESTS, "rpc" => self.name(), "code" => format!("{code:?}")).increment(1);
         result
     }

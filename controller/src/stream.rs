@@ -87,6 +87,20 @@ where
     updates
 }
 
+/// For answers of which the client needs the latest: makes a message of each
+/// new one. A target that goes away is no news, since it may be back in a
+/// moment; nor is its return as it was.
+pub(crate) fn latest<V: PartialEq, T>(
+    message: impl Fn(&V) -> T,
+) -> impl FnMut(&Option<Arc<V>>) -> Option<T> {
+    let mut last: Option<Arc<V>> = None;
+    move |answer| {
+        let new = answer.as_ref().filter(|new| last.as_ref() != Some(new))?;
+        last = Some(new.clone());
+        Some(message(new))
+    }
+}
+
 /// Queues messages; false when one did not fit.
 fn enqueue<T>(sender: &mpsc::Sender<T>, messages: impl IntoIterator<Item = T>) -> bool {
     let mut messages = messages.into_iter();

@@ -28,36 +28,85 @@ pub struct Flags {
     #[arg(long, env = "MESH_CONTROLLER_SOURCE", value_name = "DIR")]
     source: PathBuf,
     /// Where the destination and balancing services listen
-    #[arg(long, env = "MESH_CONTROLLER_DESTINATION_ADDR", default_value = "127.0.0.1:8086")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_DESTINATION_ADDR",
+        default_value = "127.0.0.1:8086"
+    )]
     destination_addr: SocketAddr,
     /// Where the policy services listen
-    #[arg(long, env = "MESH_CONTROLLER_POLICY_ADDR", default_value = "127.0.0.1:8090")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_POLICY_ADDR",
+        default_value = "127.0.0.1:8090"
+    )]
     policy_addr: SocketAddr,
     /// Where /live, /ready and /metrics listen
-    #[arg(long, env = "MESH_CONTROLLER_ADMIN_ADDR", default_value = "127.0.0.1:9990")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_ADMIN_ADDR",
+        default_value = "127.0.0.1:9990"
+    )]
     admin_addr: SocketAddr,
     /// Namespace of the control plane, part of every identity
-    #[arg(long, env = "MESH_CONTROLLER_NAMESPACE", default_value = "mesh", value_name = "NAME")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_NAMESPACE",
+        default_value = "mesh",
+        value_name = "NAME"
+    )]
     identity_namespace: String,
     /// Trust domain, the last part of every identity
-    #[arg(long, env = "MESH_CONTROLLER_TRUST_DOMAIN", default_value = "cluster.local", value_name = "DOMAIN")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_TRUST_DOMAIN",
+        default_value = "cluster.local",
+        value_name = "DOMAIN"
+    )]
     trust_domain: String,
     /// DNS domain of services
-    #[arg(long, env = "MESH_CONTROLLER_CLUSTER_DOMAIN", default_value = "cluster.local", value_name = "DOMAIN")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_CLUSTER_DOMAIN",
+        default_value = "cluster.local",
+        value_name = "DOMAIN"
+    )]
     cluster_domain: String,
     /// Who may connect where nothing else is said: all-unauthenticated,
     /// all-authenticated, cluster-unauthenticated, cluster-authenticated, deny
     /// or audit
-    #[arg(long, env = "MESH_CONTROLLER_DEFAULT_INBOUND_POLICY", default_value = "all-unauthenticated", value_name = "POLICY")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_DEFAULT_INBOUND_POLICY",
+        default_value = "all-unauthenticated",
+        value_name = "POLICY"
+    )]
     default_inbound_policy: DefaultPolicy,
     /// Ports not to be parsed, where no annotation says otherwise
-    #[arg(long, env = "MESH_CONTROLLER_OPAQUE_PORTS", default_value = "25,587,3306,4444,5432,6379,9300,11211", value_name = "PORTS")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_OPAQUE_PORTS",
+        default_value = "25,587,3306,4444,5432,6379,9300,11211",
+        value_name = "PORTS"
+    )]
     opaque_ports: PortSet,
     /// Networks of pods and services; other addresses are forwarded as they are
-    #[arg(long, env = "MESH_CONTROLLER_CLUSTER_NETWORKS", value_delimiter = ',', default_value = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8", value_name = "CIDRS")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_CLUSTER_NETWORKS",
+        value_delimiter = ',',
+        default_value = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8",
+        value_name = "CIDRS"
+    )]
     cluster_networks: Vec<IpNet>,
     /// Networks that HTTP probes come from
-    #[arg(long, env = "MESH_CONTROLLER_PROBE_NETWORKS", value_delimiter = ',', default_value = "0.0.0.0/0,::/0", value_name = "CIDRS")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_PROBE_NETWORKS",
+        value_delimiter = ',',
+        default_value = "0.0.0.0/0,::/0",
+        value_name = "CIDRS"
+    )]
     probe_networks: Vec<IpNet>,
     /// Leave out IPv6 endpoints
     #[arg(long, env = "MESH_CONTROLLER_DISABLE_IPV6")]
@@ -72,7 +121,12 @@ pub struct Flags {
     #[arg(long, env = "MESH_CONTROLLER_STREAM_QUEUE", default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     stream_queue: u32,
     /// Logs at this level and above: error, warn, info, debug, trace
-    #[arg(long, env = "MESH_CONTROLLER_LOG", default_value = "info", value_name = "LEVEL")]
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_LOG",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
     pub log: tracing::Level,
 }
 

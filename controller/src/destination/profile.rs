@@ -1,9 +1,12 @@
 //! The profile of a target in API messages.
 
 use super::update::weighted;
-use crate::model::{
-    endpoint::WEIGHT,
-    profile::ProfileView,
+use crate::{
+    hub::Answer,
+    model::{
+        endpoint::WEIGHT,
+        profile::{ProfileQuery, ProfileView},
+    },
 };
 use linkerd2_proxy_api::{
     destination::{DestinationProfile, RetryBudget, WeightedAddr},
@@ -48,7 +51,9 @@ pub(super) fn message(view: &ProfileView, domain: &str) -> DestinationProfile {
             opaque,
         } => {
             let mut endpoint = weighted(*address, endpoint);
-            endpoint.metric_labels.insert("namespace".to_owned(), namespace.clone());
+            endpoint
+                .metric_labels
+                .insert("namespace".to_owned(), namespace.clone());
             DestinationProfile {
                 endpoint: Some(endpoint),
                 opaque_protocol: *opaque,
@@ -63,6 +68,22 @@ pub(super) fn message(view: &ProfileView, domain: &str) -> DestinationProfile {
             }),
             ..empty
         },
+    }
+}
+
+/// A cluster IP whose service is gone stays that service's until another has
+/// it: as for a name, the service may be back in a moment.
+pub(super) fn keeping_services<T>(
+    mut next: impl FnMut(&Answer<ProfileQuery>) -> Option<T>,
+) -> impl FnMut(&Answer<ProfileQuery>) -> Option<T> {
+    let mut service = false;
+    move |answer| match answer.as_deref() {
+        Some(ProfileView::Unknown { .. }) if service => None,
+        view => {
+            service =
+                service && view.is_none() || matches!(view, Some(ProfileView::Service { .. }));
+            next(answer)
+        }
     }
 }
 

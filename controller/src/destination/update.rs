@@ -51,10 +51,17 @@ pub(super) fn next(
 fn changes(old: &EndpointsView, new: &EndpointsView) -> Vec<Kind> {
     let differs = |at: &SocketAddr, endpoint: &Endpoint| old.endpoints.get(at) != Some(endpoint);
     let mut kinds = Vec::new();
-    if new.endpoints.iter().any(|(at, endpoint)| differs(at, endpoint)) {
+    if new
+        .endpoints
+        .iter()
+        .any(|(at, endpoint)| differs(at, endpoint))
+    {
         kinds.push(add(new, differs));
     }
-    let gone = old.endpoints.keys().filter(|at| !new.endpoints.contains_key(at));
+    let gone = old
+        .endpoints
+        .keys()
+        .filter(|at| !new.endpoints.contains_key(at));
     let addrs: Vec<_> = gone.map(|at| (*at).into()).collect();
     if !addrs.is_empty() {
         kinds.push(Kind::Remove(AddrSet { addrs }));
@@ -63,18 +70,26 @@ fn changes(old: &EndpointsView, new: &EndpointsView) -> Vec<Kind> {
 }
 
 fn add(view: &EndpointsView, which: impl Fn(&SocketAddr, &Endpoint) -> bool) -> Kind {
-    let chosen = view.endpoints.iter().filter(|(at, endpoint)| which(at, endpoint));
+    let chosen = view
+        .endpoints
+        .iter()
+        .filter(|(at, endpoint)| which(at, endpoint));
     let labels = [("namespace", &view.namespace), ("service", &view.service)];
     let labels = labels.into_iter().map(|(k, v)| (k.to_owned(), v.clone()));
     Kind::Add(WeightedAddrSet {
-        addrs: chosen.map(|(at, endpoint)| weighted(*at, endpoint)).collect(),
+        addrs: chosen
+            .map(|(at, endpoint)| weighted(*at, endpoint))
+            .collect(),
         metric_labels: labels.collect(),
     })
 }
 
 /// One endpoint in the API's form.
 pub(super) fn weighted(address: SocketAddr, endpoint: &Endpoint) -> WeightedAddr {
-    let labels = endpoint.labels.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+    let labels = endpoint
+        .labels
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), v.clone()));
     let mesh = endpoint.mesh.as_ref();
     WeightedAddr {
         addr: Some(address.into()),

@@ -29,7 +29,9 @@ pub(crate) struct ServiceName {
 
 /// The text is no authority at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid authority {text:?}: {why}; expected NAME.NAMESPACE[.svc.DOMAIN][:PORT] or IP:PORT")]
+#[error(
+    "invalid authority {text:?}: {why}; expected NAME.NAMESPACE[.svc.DOMAIN][:PORT] or IP:PORT"
+)]
 pub(crate) struct BadAuthority {
     text: String,
     why: &'static str,
@@ -71,7 +73,9 @@ impl Authority {
 fn is_name(host: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     host.len() <= 253 && host.split('.').all(label)
 }
@@ -115,7 +119,12 @@ mod tests {
 
     #[test]
     fn every_form_of_a_service_name() {
-        for text in ["web.shop", "web.shop.svc", "WEB.shop.svc.cluster.local", "web.shop."] {
+        for text in [
+            "web.shop",
+            "web.shop.svc",
+            "WEB.shop.svc.cluster.local",
+            "web.shop.",
+        ] {
             assert_eq!(parse(text), Ok(name(None, 80)), "{text}");
             assert_eq!(parse(&format!("{text}:81")), Ok(name(None, 81)), "{text}");
         }
@@ -138,7 +147,19 @@ mod tests {
     #[test]
     fn garbage_is_refused() {
         let long = "a.".repeat(200);
-        for text in ["", ":", "a b", "web.shop:", "web.shop:0", "web.shop:99999", "a..b", "10.0.0.1:0", "\u{0}", "é.shop", &long] {
+        for text in [
+            "",
+            ":",
+            "a b",
+            "web.shop:",
+            "web.shop:0",
+            "web.shop:99999",
+            "a..b",
+            "10.0.0.1:0",
+            "\u{0}",
+            "é.shop",
+            &long,
+        ] {
             assert!(parse(text).is_err(), "{text:?}");
         }
     }

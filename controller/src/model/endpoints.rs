@@ -41,7 +41,9 @@ impl Query for EndpointsQuery {
     type View = EndpointsView;
 
     fn view(&self, index: &Index) -> Option<EndpointsView> {
-        let ServiceName { namespace, name, .. } = &self.service;
+        let ServiceName {
+            namespace, name, ..
+        } = &self.service;
         let service = index.service(namespace, name)?;
         let endpoints = match service.external {
             true => BTreeMap::new(),
@@ -78,11 +80,19 @@ impl EndpointsQuery {
             prefer_hinted(&mut candidates, zone);
         }
         select_family(&mut candidates, index.settings.ipv6);
-        let resolved = candidates.into_iter().map(|Candidate { endpoint, address }| {
-            let pod = endpoint.pod.as_deref().and_then(|pod| index.pod(&service.namespace, pod));
-            let locality = Locality::of(zone, endpoint.zone.as_deref());
-            (address, index.endpoint(pod, address, endpoint.zone.as_deref(), Some(locality)))
-        });
+        let resolved = candidates
+            .into_iter()
+            .map(|Candidate { endpoint, address }| {
+                let pod = endpoint
+                    .pod
+                    .as_deref()
+                    .and_then(|pod| index.pod(&service.namespace, pod));
+                let locality = Locality::of(zone, endpoint.zone.as_deref());
+                (
+                    address,
+                    index.endpoint(pod, address, endpoint.zone.as_deref(), Some(locality)),
+                )
+            });
         resolved.collect()
     }
 
@@ -123,7 +133,10 @@ impl Slice {
 }
 
 fn prefer_hinted(candidates: &mut Vec<Candidate<'_>>, zone: &str) {
-    if candidates.iter().any(|candidate| candidate.endpoint.hints.is_empty()) {
+    if candidates
+        .iter()
+        .any(|candidate| candidate.endpoint.hints.is_empty())
+    {
         return;
     }
     let hinted = |candidate: &Candidate<'_>| candidate.endpoint.hints.iter().any(|z| z == zone);
@@ -140,7 +153,9 @@ fn select_family(candidates: &mut Vec<Candidate<'_>>, ipv6: bool) {
         return;
     }
     let with_ipv6 = candidates.iter().filter(|c| c.address.is_ipv6());
-    let with_ipv6: HashSet<_> = with_ipv6.filter_map(|c| c.endpoint.pod.as_deref()).collect();
+    let with_ipv6: HashSet<_> = with_ipv6
+        .filter_map(|c| c.endpoint.pod.as_deref())
+        .collect();
     candidates.retain(|candidate| {
         let pod = candidate.endpoint.pod.as_deref();
         candidate.address.is_ipv6() || !pod.is_some_and(|pod| with_ipv6.contains(pod))

@@ -104,8 +104,13 @@ impl Query for InboundQuery {
 
     fn view(&self, index: &Index) -> Option<InboundView> {
         let pod = index.pod(&self.namespace, &self.pod)?;
-        let namespace = index.namespace(&self.namespace).and_then(|n| n.default_policy);
-        let policy = pod.default_policy.or(namespace).unwrap_or(index.settings.default_policy);
+        let namespace = index
+            .namespace(&self.namespace)
+            .and_then(|n| n.default_policy);
+        let policy = pod
+            .default_policy
+            .or(namespace)
+            .unwrap_or(index.settings.default_policy);
         let policy = match pod.identity_ports.contains(self.port) {
             true => policy.authenticated(),
             false => policy,

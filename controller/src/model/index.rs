@@ -66,7 +66,11 @@ impl Index {
     }
 
     fn delete(&mut self, key: &ObjectKey, touched: &mut Touched) {
-        let ObjectKey { kind, namespace, name } = key;
+        let ObjectKey {
+            kind,
+            namespace,
+            name,
+        } = key;
         match kind {
             Kind::Namespace => {
                 touched.namespaces.insert(name.clone());
@@ -80,7 +84,12 @@ impl Index {
             }
             Kind::Service => {
                 if let Some(old) = self.space(namespace, touched).services.remove(name) {
-                    unlink(&mut self.services_by_ip, &old.cluster_ips, (namespace, name), touched);
+                    unlink(
+                        &mut self.services_by_ip,
+                        &old.cluster_ips,
+                        (namespace, name),
+                        touched,
+                    );
                 }
             }
             Kind::EndpointSlice => {
@@ -91,15 +100,25 @@ impl Index {
 
     fn apply_pod(&mut self, new: Pod, touched: &mut Touched) {
         let (namespace, name, ips) = (new.namespace.clone(), new.name.clone(), new.ips.clone());
-        let old = self.space(&namespace, touched).pods.insert(name.clone(), new);
+        let old = self
+            .space(&namespace, touched)
+            .pods
+            .insert(name.clone(), new);
         let old = old.map(|pod| pod.ips).unwrap_or_default();
         unlink(&mut self.pods_by_ip, &old, (&namespace, &name), touched);
         link(&mut self.pods_by_ip, &ips, (&namespace, &name), touched);
     }
 
     fn apply_service(&mut self, new: Service, touched: &mut Touched) {
-        let (namespace, name, ips) = (new.namespace.clone(), new.name.clone(), new.cluster_ips.clone());
-        let old = self.space(&namespace, touched).services.insert(name.clone(), new);
+        let (namespace, name, ips) = (
+            new.namespace.clone(),
+            new.name.clone(),
+            new.cluster_ips.clone(),
+        );
+        let old = self
+            .space(&namespace, touched)
+            .services
+            .insert(name.clone(), new);
         let old = old.map(|service| service.cluster_ips).unwrap_or_default();
         unlink(&mut self.services_by_ip, &old, (&namespace, &name), touched);
         link(&mut self.services_by_ip, &ips, (&namespace, &name), touched);
@@ -128,13 +147,22 @@ impl Index {
     }
 
     pub(crate) fn services(&self, namespace: &str) -> impl Iterator<Item = &Service> {
-        self.spaces.get(namespace).into_iter().flat_map(|space| space.services.values())
+        self.spaces
+            .get(namespace)
+            .into_iter()
+            .flat_map(|space| space.services.values())
     }
 
     /// The slices of one service.
     pub(crate) fn slices(&self, service: &Service) -> impl Iterator<Item = &Slice> {
-        let slices = self.spaces.get(&service.namespace).map(|space| space.slices.values());
-        slices.into_iter().flatten().filter(move |slice| slice.service == service.name)
+        let slices = self
+            .spaces
+            .get(&service.namespace)
+            .map(|space| space.slices.values());
+        slices
+            .into_iter()
+            .flatten()
+            .filter(move |slice| slice.service == service.name)
     }
 
     /// Whose cluster IP this is. Two services with one address are a mistake

@@ -38,7 +38,10 @@ impl Index {
 
     /// Is this port of a service opaque, by annotations?
     pub(crate) fn service_port_is_opaque(&self, service: &Service, port: u16) -> bool {
-        let listed = service.opaque_ports.as_ref().map(|ports| ports.contains(port));
+        let listed = service
+            .opaque_ports
+            .as_ref()
+            .map(|ports| ports.contains(port));
         if listed == Some(true) {
             return true;
         }
@@ -57,9 +60,17 @@ impl Index {
 
     /// The ports of `service` that lead to `port` of `pod`: by its selector
     /// (right before the pod is ready) or by a slice (right without selector).
-    fn service_ports_to(&self, service: &Service, pod: &Pod, port: u16) -> impl Iterator<Item = u16> {
+    fn service_ports_to(
+        &self,
+        service: &Service,
+        pod: &Pod,
+        port: u16,
+    ) -> impl Iterator<Item = u16> {
         let selected = !service.selector.is_empty()
-            && service.selector.iter().all(|(k, v)| pod.labels.get(k) == Some(v));
+            && service
+                .selector
+                .iter()
+                .all(|(k, v)| pod.labels.get(k) == Some(v));
         service.ports.iter().filter_map(move |service_port| {
             let target = match &service_port.target {
                 TargetPort::Number(number) => Some(*number),
@@ -73,8 +84,14 @@ impl Index {
 
     fn slices_lead_to(&self, service: &Service, port_name: &str, pod: &Pod, port: u16) -> bool {
         self.slices(service).any(|slice| {
-            slice.ports.iter().any(|(name, number)| name == port_name && *number == port)
-                && slice.endpoints.iter().any(|e| e.pod.as_deref() == Some(&pod.name))
+            slice
+                .ports
+                .iter()
+                .any(|(name, number)| name == port_name && *number == port)
+                && slice
+                    .endpoints
+                    .iter()
+                    .any(|e| e.pod.as_deref() == Some(&pod.name))
         })
     }
 
@@ -86,7 +103,10 @@ impl Index {
     ) -> impl Iterator<Item = (&'a Pod, u16)> {
         self.slices(service).flat_map(move |slice| {
             let target = slice.target_port(service.port(port), port);
-            let pods = slice.endpoints.iter().filter_map(|endpoint| endpoint.pod.as_deref());
+            let pods = slice
+                .endpoints
+                .iter()
+                .filter_map(|endpoint| endpoint.pod.as_deref());
             pods.filter_map(move |pod| Some((self.pod(&service.namespace, pod)?, target?)))
         })
     }

@@ -64,11 +64,19 @@ impl Query for OutboundQuery {
             }
             Self::Address(address) => {
                 if let Some(service) = index.service_at(address.ip()) {
-                    return Some(OutboundView::Service(policy(index, service, address.port())));
+                    return Some(OutboundView::Service(policy(
+                        index,
+                        service,
+                        address.port(),
+                    )));
                 }
                 let ip = address.ip();
                 let inside = index.pod_at(ip).is_some()
-                    || index.settings.cluster_networks.iter().any(|net| net.contains(&ip));
+                    || index
+                        .settings
+                        .cluster_networks
+                        .iter()
+                        .any(|net| net.contains(&ip));
                 (!inside).then_some(OutboundView::Forward(*address))
             }
         }

@@ -35,7 +35,9 @@ impl PortSet {
     /// Is `port` in the set?
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
-        self.0.iter().any(|&(low, high)| (low..=high).contains(&port))
+        self.0
+            .iter()
+            .any(|&(low, high)| (low..=high).contains(&port))
     }
 }
 

@@ -52,7 +52,10 @@ impl Touched {
     }
 
     pub(crate) fn concerns(&self, on: &Dependency) -> bool {
-        let namespace = on.namespace.as_ref().is_some_and(|n| self.namespaces.contains(n));
+        let namespace = on
+            .namespace
+            .as_ref()
+            .is_some_and(|n| self.namespaces.contains(n));
         let address = on.address.is_some_and(|a| self.addresses.contains(&a));
         self.all || namespace || address
     }

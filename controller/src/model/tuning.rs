@@ -52,7 +52,10 @@ pub(crate) type BadAnnotation = (String, String);
 impl Tuning {
     /// Reads the annotations; the second part lists those that make no sense.
     pub(crate) fn read(annotations: &BTreeMap<String, String>) -> (Self, Vec<BadAnnotation>) {
-        let mut reader = Reader { annotations, bad: Vec::new() };
+        let mut reader = Reader {
+            annotations,
+            bad: Vec::new(),
+        };
         let tuning = Self {
             timeouts: Timeouts {
                 request: reader.get("timeout.linkerd.io/request", duration),
@@ -123,17 +126,22 @@ fn accrual_mode(text: &str) -> Result<(), String> {
 }
 
 fn number(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("{text:?} is no whole number"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is no whole number"))
 }
 
 fn ratio(text: &str) -> Result<f32, String> {
-    let ratio = f32::from_str(text).ok().filter(|ratio| (0.0..=100.0).contains(ratio));
+    let ratio = f32::from_str(text)
+        .ok()
+        .filter(|ratio| (0.0..=100.0).contains(ratio));
     ratio.ok_or_else(|| format!("{text:?} is no number between 0 and 100"))
 }
 
 /// A whole number and `ms`, `s`, `m`, `h` or `d`; a plain 0 too.
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let millis = match unit {
         "ms" => 1,
@@ -142,18 +150,26 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         "d" => 86_400_000,
         "" if number == "0" => 0,
-        _ => return Err(format!("{text:?} is no duration such as 300ms, 2s, 5m, 1h or 1d")),
+        _ => {
+            return Err(format!(
+                "{text:?} is no duration such as 300ms, 2s, 5m, 1h or 1d"
+            ));
+        }
     };
     let number = number.parse::<u64>().ok();
     let millis = number.and_then(|number| number.checked_mul(millis));
     // A protobuf duration ends at about 10 000 years.
     let millis = millis.filter(|millis| *millis <= 315_576_000_000_000);
-    millis.map(Duration::from_millis).ok_or_else(|| format!("{text:?} is too long or no number"))
+    millis
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("{text:?} is too long or no number"))
 }
 
 /// `5xx`, `gateway-error`, single statuses and ranges, separated by commas.
 fn statuses(text: &str) -> Result<Vec<(u32, u32)>, String> {
-    text.split(',').map(|entry| status_range(entry.trim())).collect()
+    text.split(',')
+        .map(|entry| status_range(entry.trim()))
+        .collect()
 }
 
 fn status_range(entry: &str) -> Result<(u32, u32), String> {
@@ -162,10 +178,16 @@ fn status_range(entry: &str) -> Result<(u32, u32), String> {
         "gateway-error" => ("502", "504"),
         _ => entry.split_once('-').unwrap_or((entry, entry)),
     };
-    let status = |text: &str| text.parse().ok().filter(|status| (100..600).contains(status));
+    let status = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|status| (100..600).contains(status))
+    };
     match (status(low), status(high)) {
         (Some(low), Some(high)) if low <= high => Ok((low, high)),
-        _ => Err(format!("{entry:?} is no status, range of statuses, \"5xx\" or \"gateway-error\"")),
+        _ => Err(format!(
+            "{entry:?} is no status, range of statuses, \"5xx\" or \"gateway-error\""
+        )),
     }
 }
 
@@ -174,7 +196,10 @@ mod tests {
     use super::*;
 
     fn read(annotations: &[(&str, &str)]) -> (Tuning, Vec<String>) {
-        let annotations = annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let annotations = annotations
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect();
         let (tuning, bad) = Tuning::read(&annotations);
         (tuning, bad.into_iter().map(|(name, _)| name).collect())
     }
@@ -201,7 +226,10 @@ mod tests {
             ("retry.linkerd.io/http", "700"),
             ("retry.linkerd.io/limit", "-1"),
             ("balancer.linkerd.io/failure-accrual", "magic"),
-            ("balancer.linkerd.io/failure-accrual-consecutive-jitter-ratio", "NaN"),
+            (
+                "balancer.linkerd.io/failure-accrual-consecutive-jitter-ratio",
+                "NaN",
+            ),
         ]);
         assert_eq!(tuning, Tuning::default());
         assert_eq!(bad.len(), 6, "{bad:?}");
@@ -209,7 +237,13 @@ mod tests {
 
     #[test]
     fn units_of_time() {
-        for (text, millis) in [("0", 0), ("0s", 0), ("300ms", 300), ("2m", 120_000), ("1d", 86_400_000)] {
+        for (text, millis) in [
+            ("0", 0),
+            ("0s", 0),
+            ("300ms", 300),
+            ("2m", 120_000),
+            ("1d", 86_400_000),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "s", "5", "-1s", "1 s", "1w"] {

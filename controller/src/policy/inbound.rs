@@ -52,8 +52,7 @@ impl Inbound {
         if watch.borrow().is_none() {
             return Err(missing);
         }
-        // A pod that goes away takes its proxy along: nothing to say to it.
-        let next = |view: &Option<Arc<_>>| view.as_deref().map(server);
+        let next = stream::latest(server);
         Ok(stream::start(Rpc::WatchPort, &self.limits, watch, next))
     }
 }
@@ -112,7 +111,11 @@ fn server(view: &InboundView) -> Server {
 /// Requests of the kubelet's probes have no identity: they have a route of
 /// their own, which lets them in whatever the policy is.
 fn routes(view: &InboundView) -> Vec<HttpRoute> {
-    let mut routes = vec![route("default", Vec::new(), vec![path(path_match::Kind::Prefix("/".to_owned()))])];
+    let mut routes = vec![route(
+        "default",
+        Vec::new(),
+        vec![path(path_match::Kind::Prefix("/".to_owned()))],
+    )];
     if !view.probes.is_empty() && !view.probe_networks.is_empty() {
         let kubelet = Authorization {
             networks: view.probe_networks.clone(),
@@ -120,7 +123,9 @@ fn routes(view: &InboundView) -> Vec<HttpRoute> {
         };
         let matches = view.probes.iter().map(|probe| HttpRouteMatch {
             method: Some(HttpMethod {
-                r#type: Some(http_method::Type::Registered(http_method::Registered::Get.into())),
+                r#type: Some(http_method::Type::Registered(
+                    http_method::Registered::Get.into(),
+                )),
             }),
             ..path(path_match::Kind::Exact(probe.clone()))
         });
@@ -176,7 +181,10 @@ fn authorization(authorization: &Authorization, name: &str) -> Authz {
 
 fn labels(name: &str) -> HashMap<String, String> {
     let labels = [("group", ""), ("kind", "default"), ("name", name)];
-    labels.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    labels
+        .into_iter()
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect()
 }
 
 fn default_metadata(name: &str) -> Metadata {

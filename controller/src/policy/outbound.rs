@@ -53,8 +53,7 @@ impl Outbound {
             return Err(missing);
         }
         let domain = self.domain.clone();
-        // A target that goes away is no news: it may be back in a moment.
-        let next = move |view: &Option<Arc<_>>| Some(message::policy(view.as_deref()?, &domain));
+        let next = stream::latest(move |view| message::policy(view, &domain));
         Ok(stream::start(Rpc::WatchOutbound, &self.limits, watch, next))
     }
 
@@ -75,10 +74,7 @@ impl Outbound {
 impl OutboundPolicies for Outbound {
     type WatchStream = Updates<OutboundPolicy>;
 
-    async fn get(
-        &self,
-        request: Request<TrafficSpec>,
-    ) -> Result<Response<OutboundPolicy>, Status> {
+    async fn get(&self, request: Request<TrafficSpec>) -> Result<Response<OutboundPolicy>, Status> {
         Rpc::GetOutbound.answered(self.get(request.get_ref()).map(Response::new))
     }
 
@@ -91,7 +87,9 @@ impl OutboundPolicies for Outbound {
 }
 
 fn socket_address(address: &TcpAddress) -> Result<SocketAddr, Status> {
-    let ip = address.ip.ok_or_else(|| Status::invalid_argument("the address has no IP"))?;
+    let ip = address
+        .ip
+        .ok_or_else(|| Status::invalid_argument("the address has no IP"))?;
     let ip = IpAddr::try_from(ip).map_err(|_| Status::invalid_argument("the address has no IP"))?;
     let port = u16::try_from(address.port).ok().filter(|port| *port > 0);
     let bad = || Status::invalid_argument(format!("port {} is not in 1-65535", address.port));

@@ -56,6 +56,7 @@ impl<'a> Annotations<'a> {
     }
 
     pub(super) fn warn(&mut self, name: &str, why: &dyn std::fmt::Display) {
-        self.warnings.push(format!("metadata.annotations[{name}] is ignored: {why}"));
+        self.warnings
+            .push(format!("metadata.annotations[{name}] is ignored: {why}"));
     }
 }

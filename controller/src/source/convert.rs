@@ -98,12 +98,16 @@ fn name(metadata: &ObjectMeta) -> Result<String, Invalid> {
 
 /// An object without a namespace is in `default`, as for kubectl.
 fn namespace(metadata: &ObjectMeta) -> String {
-    let namespace = metadata.namespace.clone().filter(|namespace| !namespace.is_empty());
+    let namespace = metadata
+        .namespace
+        .clone()
+        .filter(|namespace| !namespace.is_empty());
     namespace.unwrap_or_else(|| "default".to_owned())
 }
 
 fn ip(field: &str, text: &str) -> Result<IpAddr, Invalid> {
-    text.parse().map_err(|_| invalid(field, format!("{text:?} is no IP address")))
+    text.parse()
+        .map_err(|_| invalid(field, format!("{text:?} is no IP address")))
 }
 
 fn port(field: &str, number: i32) -> Result<u16, Invalid> {

@@ -23,7 +23,9 @@ fn generate(client: bool, server: bool) -> String {
 }
 
 fn check(target: &str, generated: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join(FILE);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(target)
+        .join(FILE);
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, generated).expect("the generated file is written");
     }

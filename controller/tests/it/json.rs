@@ -23,13 +23,17 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 
 /// A message as JSON; `name` is its full name in the proto files.
 pub(crate) fn of(message: &impl Message, name: &str) -> Value {
-    let descriptor = POOL.get_message_by_name(name).expect("the message is in the proto files");
+    let descriptor = POOL
+        .get_message_by_name(name)
+        .expect("the message is in the proto files");
     let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice());
     let options = SerializeOptions::new().use_proto_field_name(true);
     let mut text = Vec::new();
     let mut serializer = serde_json::Serializer::new(&mut text);
     let dynamic = dynamic.expect("the message is well-formed");
-    dynamic.serialize_with_options(&mut serializer, &options).expect("JSON can hold it");
+    dynamic
+        .serialize_with_options(&mut serializer, &options)
+        .expect("JSON can hold it");
     // By way of text, since that keeps 0.2 what it is.
     let mut value = serde_json::from_slice(&text).expect("what was written can be read");
     normalize(&mut value);
@@ -47,7 +51,7 @@ pub(crate) fn normalize(value: &mut Value) {
                         set.sort_by_cached_key(Value::to_string);
                     }
                     ("ipv4", Value::Number(bits)) => {
-                        let bits = bits.as_u64().and_then(|bits| u32::try_from(bits).ok());
+                        let bits = bits.as_i64().and_then(|bits| u32::try_from(bits).ok());
                         let ip = Ipv4Addr::from(bits.expect("four bytes"));
                         *field = Value::String(ip.to_string());
                     }
@@ -56,6 +60,15 @@ pub(crate) fn normalize(value: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(normalize),
+        // One way to write a whole number.
+        Value::Number(number) => {
+            if let Some(whole) = number
+                .as_f64()
+                .filter(|n| n.fract() == 0.0 && n.abs() < 1e15)
+            {
+                *value = Value::from(whole as i64);
+            }
+        }
         _ => {}
     }
 }
@@ -69,7 +82,9 @@ fn api_folder() -> PathBuf {
         .expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("cargo tells in JSON");
     let packages = metadata["packages"].as_array().expect("a list of packages");
-    let mut api = packages.iter().filter(|package| package["name"] == "linkerd2-proxy-api");
+    let mut api = packages
+        .iter()
+        .filter(|package| package["name"] == "linkerd2-proxy-api");
     let manifest = api.next().and_then(|api| api["manifest_path"].as_str());
     let folder = manifest.and_then(|manifest| Path::new(manifest).parent());
     folder.expect("the API is a dependency").to_owned()

@@ -47,7 +47,9 @@ impl Mesh {
         config.policy_addr = any;
         config.admin_addr = any;
         set(&mut config);
-        let controller = Controller::bind(config).await.expect("the controller starts");
+        let controller = Controller::bind(config)
+            .await
+            .expect("the controller starts");
         let (stop, stopped) = oneshot::channel();
         Self {
             directory,
@@ -68,7 +70,9 @@ impl Mesh {
     /// Stops the controller and waits for its end.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
-        let ended = soon(self.running).await.expect("the controller does not panic");
+        let ended = soon(self.running)
+            .await
+            .expect("the controller does not panic");
         ended.expect("the controller ends well");
     }
 
@@ -97,7 +101,9 @@ fn write(directory: &Path, name: &str, text: &str) {
 
 async fn channel(addr: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("a proper address");
-    soon(endpoint.connect()).await.expect("the controller takes connections")
+    soon(endpoint.connect())
+        .await
+        .expect("the controller takes connections")
 }
 
 /// What the future gives, which must be soon.
@@ -107,7 +113,10 @@ pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
 
 /// The next message of a stream.
 pub(crate) async fn next<T>(stream: &mut Streaming<T>) -> T {
-    soon(stream.message()).await.expect("the stream goes on").expect("the stream goes on")
+    soon(stream.message())
+        .await
+        .expect("the stream goes on")
+        .expect("the stream goes on")
 }
 
 /// The gRPC code of a refusal.

@@ -22,17 +22,41 @@ use tonic::{Response, Status, Streaming};
 
 /// Reads a file of the tests.
 pub(crate) fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn folder(name: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors")
+        .join(name);
     let files = fs::read_dir(path).expect("the vectors are there");
-    let name = |path: PathBuf| path.file_name().map(|n| format!("{name}/{}", n.to_string_lossy()));
+    let name = |path: PathBuf| {
+        path.file_name()
+            .map(|n| format!("{name}/{}", n.to_string_lossy()))
+    };
     let mut names: Vec<_> = files.filter_map(|file| name(file.ok()?.path())).collect();
     names.sort();
     names
+}
+
+/// Where our answer is, if it is another than Linkerd's.
+pub(crate) fn expected_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/expected")
+        .join(name)
+}
+
+/// With `UPDATE=1`, writes down a difference, to be looked at and explained.
+pub(crate) fn update(name: &str, answer: &Value) {
+    if std::env::var_os("UPDATE").is_some() {
+        let file = expected_file(name);
+        fs::create_dir_all(file.parent().expect("a file is in a folder"))
+            .expect("a folder is made");
+        fs::write(file, format!("{answer:#}\n")).expect("a file is written");
+    }
 }
 
 /// One request, and the messages that must come.
@@ -45,12 +69,16 @@ struct Vector {
 impl Vector {
     fn load(name: String) -> Self {
         let vector: Value = serde_json::from_str(&read(&format!("vectors/{name}"))).unwrap();
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(&name);
-        let mut messages = match ours.exists() {
-            true => serde_json::from_str(&read(&format!("expected/{name}"))).unwrap(),
-            false => vector["messages"].clone(),
-        };
+        let mut messages = vector["messages"].clone();
         conform(&mut messages);
+        if expected_file(&name).exists() {
+            let ours: Value = serde_json::from_str(&read(&format!("expected/{name}"))).unwrap();
+            assert_ne!(
+                ours, messages,
+                "{name} is as Linkerd's: remove it from tests/expected"
+            );
+            messages = ours;
+        }
         Self {
             name,
             request: vector["request"].clone(),
@@ -69,11 +97,13 @@ impl Vector {
         match self.field("rpc") {
             "Destination.Get" => {
                 let stream = mesh.destination().await.get(get()).await;
-                self.messages(stream, "io.linkerd.proxy.destination.Update").await
+                self.messages(stream, "io.linkerd.proxy.destination.Update")
+                    .await
             }
             "Destination.GetProfile" => {
                 let stream = mesh.destination().await.get_profile(get()).await;
-                self.messages(stream, "io.linkerd.proxy.destination.DestinationProfile").await
+                self.messages(stream, "io.linkerd.proxy.destination.DestinationProfile")
+                    .await
             }
             "OutboundPolicies.Watch" => {
                 let spec = TrafficSpec {
@@ -81,13 +111,15 @@ impl Vector {
                     ..traffic(self.field("target"))
                 };
                 let stream = mesh.outbound().await.watch(spec).await;
-                self.messages(stream, "io.linkerd.proxy.outbound.OutboundPolicy").await
+                self.messages(stream, "io.linkerd.proxy.outbound.OutboundPolicy")
+                    .await
             }
             "InboundServerPolicies.WatchPort" => {
                 let number = self.request["port"].as_u64().unwrap_or_default();
                 let spec: PortSpec = port(self.field("workload"), number as u32);
                 let stream = mesh.inbound().await.watch_port(spec).await;
-                self.messages(stream, "io.linkerd.proxy.inbound.Server").await
+                self.messages(stream, "io.linkerd.proxy.inbound.Server")
+                    .await
             }
             other => panic!("{}: unknown rpc {other:?}", self.name),
         }
@@ -148,8 +180,12 @@ async fn check(name: &str) {
     let mut wrong = Vec::new();
     for (vector, (messages, open)) in vectors.iter().zip(answers) {
         if messages != vector.expected {
-            let expected = Value::Array(vector.expected.clone());
-            wrong.push(format!("{}\n expected {expected}\n received {}", vector.name, Value::Array(messages)));
+            let (expected, messages) = (json!(vector.expected), json!(messages));
+            update(&vector.name, &messages);
+            wrong.push(format!(
+                "{}\n expected {expected}\n received {messages}",
+                vector.name
+            ));
         } else if let Some(open) = open
             && !open.await.is_ok_and(|ended| ended)
         {

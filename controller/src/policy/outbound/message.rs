@@ -142,9 +142,10 @@ fn http_route(name: &str, backend: Backend, prefix: &str, tuning: &Tuning) -> Ht
         backend: Some(backend),
         ..http::RouteBackend::default()
     };
-    let distribution = http::distribution::Kind::FirstAvailable(http::distribution::FirstAvailable {
-        backends: vec![backend],
-    });
+    let distribution =
+        http::distribution::Kind::FirstAvailable(http::distribution::FirstAvailable {
+            backends: vec![backend],
+        });
     let path = PathMatch {
         kind: Some(path_match::Kind::Prefix(prefix.to_owned())),
     };
@@ -211,7 +212,10 @@ fn forbidden() -> OpaqueRoute {
 
 fn balancer(policy: &ServicePolicy, domain: &str) -> BalanceP2c {
     let ServicePolicy {
-        namespace, name, port, ..
+        namespace,
+        name,
+        port,
+        ..
     } = policy;
     BalanceP2c {
         discovery: Some(EndpointDiscovery {
@@ -258,7 +262,11 @@ fn retry(retry: &Retry) -> http::Retry {
 fn accrual(accrual: &ConsecutiveFailures) -> FailureAccrual {
     let failures = failure_accrual::ConsecutiveFailures {
         max_failures: accrual.max_failures,
-        backoff: Some(backoff(accrual.min_penalty, accrual.max_penalty, accrual.jitter)),
+        backoff: Some(backoff(
+            accrual.min_penalty,
+            accrual.max_penalty,
+            accrual.jitter,
+        )),
     };
     FailureAccrual {
         kind: Some(failure_accrual::Kind::ConsecutiveFailures(failures)),

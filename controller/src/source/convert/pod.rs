@@ -4,9 +4,7 @@
 //! with the proxy in it. Linkerd goes by the label alone; a pod that has been
 //! labelled by hand, with no proxy to answer, would then refuse every client.
 
-use super::{
-    super::annotations::Annotations, Converted, Invalid, ip, name, namespace,
-};
+use super::{super::annotations::Annotations, Converted, Invalid, ip, name, namespace};
 use crate::model::object::{Object, Pod, Proxy};
 use k8s_openapi::{
     api::core::v1::{self, Container, PodSpec, PodStatus},
@@ -22,8 +20,10 @@ const CONTROL_PLANE: &str = "mesh.dev/control-plane-ns";
 /// The container that the proxy runs in.
 const PROXY: &str = "mesh-proxy";
 /// The proxy's setting for where it takes connections, by its two names.
-const INBOUND_ADDRESS: [&str; 2] =
-    ["MESH_PROXY_INBOUND_LISTEN_ADDR", "LINKERD2_PROXY_INBOUND_LISTEN_ADDR"];
+const INBOUND_ADDRESS: [&str; 2] = [
+    "MESH_PROXY_INBOUND_LISTEN_ADDR",
+    "LINKERD2_PROXY_INBOUND_LISTEN_ADDR",
+];
 /// Where it takes them when nothing is said.
 const INBOUND_PORT: u16 = 4143;
 
@@ -85,7 +85,9 @@ fn proxy(
     labels: &BTreeMap<String, String>,
     annotations: &mut Annotations<'_>,
 ) -> Option<Proxy> {
-    let control_plane = labels.get(CONTROL_PLANE).filter(|namespace| !namespace.is_empty())?;
+    let control_plane = labels
+        .get(CONTROL_PLANE)
+        .filter(|namespace| !namespace.is_empty())?;
     let container = containers(spec).find(|container| container.name == PROXY)?;
     let skip_inbound = annotations.ports("skip-inbound-ports", |_| None);
     Some(Proxy {
@@ -104,7 +106,9 @@ fn inbound_port(proxy: &Container) -> Option<u16> {
 
 /// Init containers too: a native sidecar is one.
 fn containers(spec: &PodSpec) -> impl Iterator<Item = &Container> {
-    spec.containers.iter().chain(spec.init_containers.iter().flatten())
+    spec.containers
+        .iter()
+        .chain(spec.init_containers.iter().flatten())
 }
 
 fn named_ports(spec: &PodSpec) -> BTreeMap<String, u16> {
@@ -125,7 +129,10 @@ fn probes(spec: &PodSpec) -> BTreeMap<u16, BTreeSet<String>> {
             &container.readiness_probe,
             &container.startup_probe,
         ];
-        let actions = probes.into_iter().flatten().filter_map(|probe| probe.http_get.as_ref());
+        let actions = probes
+            .into_iter()
+            .flatten()
+            .filter_map(|probe| probe.http_get.as_ref());
         for action in actions {
             if let Some(port) = probe_port(container, &action.port) {
                 let path = action.path.as_deref().unwrap_or("/");
@@ -155,7 +162,9 @@ fn owner(metadata: &ObjectMeta, labels: &BTreeMap<String, String>) -> Option<(St
     let owners = metadata.owner_references.as_ref()?;
     let controller = owners.iter().find(|owner| owner.controller == Some(true));
     let owner = controller.or_else(|| owners.first())?;
-    let suffix = labels.get("pod-template-hash").map(|hash| format!("-{hash}"));
+    let suffix = labels
+        .get("pod-template-hash")
+        .map(|hash| format!("-{hash}"));
     let deployment = suffix.and_then(|suffix| owner.name.strip_suffix(&suffix));
     match (owner.kind.as_str(), deployment) {
         ("ReplicaSet", Some(name)) => Some(("deployment".to_owned(), name.to_owned())),

@@ -13,7 +13,9 @@ use std::net::IpAddr;
 
 pub(super) fn convert(service: v1::Service) -> Result<Converted, Invalid> {
     let mut annotations = Annotations::new(service.metadata.annotations.as_ref());
-    let spec = service.spec.ok_or_else(|| invalid("spec", "a Service needs a spec"))?;
+    let spec = service
+        .spec
+        .ok_or_else(|| invalid("spec", "a Service needs a spec"))?;
     let external = spec.type_.as_deref() == Some("ExternalName");
     let headless = spec.cluster_ip.as_deref() == Some("None");
     if spec.ports.as_ref().is_none_or(Vec::is_empty) && !external && !headless {
@@ -53,7 +55,9 @@ fn cluster_ips(one: Option<String>, all: Option<Vec<String>>) -> Result<Vec<IpAd
         Some(all) => ("spec.clusterIPs[0]", all),
         None => ("spec.clusterIP", one.into_iter().collect()),
     };
-    let addresses = texts.iter().filter(|text| !text.is_empty() && *text != "None");
+    let addresses = texts
+        .iter()
+        .filter(|text| !text.is_empty() && *text != "None");
     addresses.map(|text| ip(field, text)).collect()
 }
 
@@ -66,7 +70,10 @@ fn ports(ports: Vec<v1::ServicePort>) -> Result<Vec<ServicePort>, Invalid> {
             continue;
         }
         if kept.iter().any(|other| other.port == number) {
-            return Err(invalid(format!("{field}.port"), format!("port {number} is there twice")));
+            return Err(invalid(
+                format!("{field}.port"),
+                format!("port {number} is there twice"),
+            ));
         }
         kept.push(ServicePort {
             port: number,

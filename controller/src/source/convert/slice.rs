@@ -20,9 +20,15 @@ pub(super) fn convert(slice: EndpointSlice) -> Result<Converted, Invalid> {
             return Err(invalid("addressType", why));
         }
     };
-    let service = slice.metadata.labels.as_ref().and_then(|labels| labels.get(SERVICE));
+    let service = slice
+        .metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(SERVICE));
     let Some(service) = service.cloned() else {
-        return Ok(unused(&format!("it has no label {SERVICE}, so it belongs to no Service")));
+        return Ok(unused(&format!(
+            "it has no label {SERVICE}, so it belongs to no Service"
+        )));
     };
     let mut endpoints = Vec::with_capacity(slice.endpoints.len());
     for (i, each) in slice.endpoints.into_iter().enumerate() {
@@ -71,16 +77,26 @@ fn endpoint(
         let field = format!("{field}.addresses[{i}]");
         let address = ip(&field, text)?;
         if !family(&address) {
-            return Err(invalid(field, format!("{text} is not of the slice's addressType")));
+            return Err(invalid(
+                field,
+                format!("{text} is not of the slice's addressType"),
+            ));
         }
         addresses.push(address);
     }
     if addresses.is_empty() {
-        return Err(invalid(format!("{field}.addresses"), "an endpoint needs an address"));
+        return Err(invalid(
+            format!("{field}.addresses"),
+            "an endpoint needs an address",
+        ));
     }
-    let target = endpoint.target_ref.filter(|target| target.kind.as_deref() == Some("Pod"));
+    let target = endpoint
+        .target_ref
+        .filter(|target| target.kind.as_deref() == Some("Pod"));
     let elsewhere = |target: &str| {
-        format!("{field}.targetRef is ignored: the pod is in namespace {target}, the slice in {namespace}")
+        format!(
+            "{field}.targetRef is ignored: the pod is in namespace {target}, the slice in {namespace}"
+        )
     };
     let pod = target.and_then(|target| match target.namespace {
         Some(other) if other != namespace => {
@@ -89,7 +105,10 @@ fn endpoint(
         }
         _ => target.name,
     });
-    let hints = endpoint.hints.and_then(|hints| hints.for_zones).unwrap_or_default();
+    let hints = endpoint
+        .hints
+        .and_then(|hints| hints.for_zones)
+        .unwrap_or_default();
     Ok(SliceEndpoint {
         addresses,
         // Unknown means ready, says the API.

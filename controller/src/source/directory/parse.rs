@@ -156,7 +156,9 @@ impl Document<'_> {
             .convert()
             .map_err(|error| failed(&error.field, error.why))?;
         manifest.objects.extend(object);
-        let warnings = warnings.into_iter().map(|warning| format!("{label}: {warning}"));
+        let warnings = warnings
+            .into_iter()
+            .map(|warning| format!("{label}: {warning}"));
         manifest.warnings.extend(warnings);
         Ok(())
     }

@@ -86,9 +86,14 @@ impl Snapshot {
         }
         let gone = self.objects.keys().filter(|key| !new.contains_key(key));
         let mut batch: Batch = gone.cloned().map(Change::Delete).collect();
-        let changed = new.iter().filter(|(key, object)| self.objects.get(key) != Some(object));
+        let changed = new
+            .iter()
+            .filter(|(key, object)| self.objects.get(key) != Some(object));
         batch.extend(changed.map(|(_, object)| Change::Apply((*object).clone())));
-        self.objects = new.into_iter().map(|(key, object)| (key, object.clone())).collect();
+        self.objects = new
+            .into_iter()
+            .map(|(key, object)| (key, object.clone()))
+            .collect();
         self.doubles = doubles;
         batch
     }
@@ -127,7 +132,9 @@ impl File {
 fn load(path: &Path) -> Result<Manifest, String> {
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > LARGEST_FILE {
-        return Err(format!("{size} bytes are more than the {LARGEST_FILE} allowed"));
+        return Err(format!(
+            "{size} bytes are more than the {LARGEST_FILE} allowed"
+        ));
     }
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     parse::manifest(&text).map_err(|error| error.to_string())
@@ -145,8 +152,12 @@ fn manifests(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        let known = path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json");
-        let hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
+        let known = path
+            .extension()
+            .is_some_and(|e| e == "yaml" || e == "yml" || e == "json");
+        let hidden = path
+            .file_name()
+            .is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
         if known && !hidden && !path.is_dir() {
             paths.push(path);
         }
