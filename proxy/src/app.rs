@@ -20,7 +20,10 @@ use crate::{
     outbound::{self, Outbound, metrics::OutboundMetrics},
     policy::ServerPolicy,
     tls::Tls,
-    transport::listener::{Accepted, BindError, Listener, ListenerOptions},
+    transport::{
+        listener::{Accepted, BindError, Listener, ListenerOptions},
+        orig_dst::OriginalDst,
+    },
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinSet};
@@ -105,6 +108,26 @@ impl App {
             grace: config.shutdown_grace_period,
             _ports: ports,
         })
+    }
+
+    /// Asks these instead of the kernel where redirected connections were meant
+    /// to go: how tests run the redirected paths without netfilter.
+    #[must_use]
+    pub fn redirected_by(
+        mut self,
+        inbound: Arc<dyn OriginalDst>,
+        outbound: Arc<dyn OriginalDst>,
+    ) -> Self {
+        let Listeners {
+            inbound: peers,
+            outbound: apps,
+        } = self.listeners;
+        let redirect = |listener: Listener| listener.redirected_by(outbound.clone());
+        self.listeners = Listeners {
+            inbound: peers.redirected_by(inbound),
+            outbound: apps.into_iter().map(redirect).collect(),
+        };
+        self
     }
 
     /// True once there is a certificate.

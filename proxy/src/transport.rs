@@ -8,5 +8,5 @@ pub mod connect;
 pub mod header;
 pub mod io;
 pub mod listener;
-mod orig_dst;
+pub mod orig_dst;
 pub mod splice;

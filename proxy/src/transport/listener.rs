@@ -12,7 +12,7 @@
 //! Socket options are set once, on the listening socket: Linux copies them to
 //! every connection it accepts, which saves three system calls for each.
 
-use super::orig_dst::{normalise, original_dst};
+use super::orig_dst::{Kernel, OriginalDst, normalise};
 use metrics::Counter;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
@@ -60,6 +60,7 @@ pub struct Listener {
     slots: Arc<Semaphore>,
     max_connections: usize,
     full: Counter,
+    redirected: Arc<dyn OriginalDst>,
 }
 
 /// One accepted connection.
@@ -121,6 +122,7 @@ impl Listener {
             slots: Arc::new(Semaphore::new(max_connections)),
             max_connections,
             full: Counter::noop(),
+            redirected: Arc::new(Kernel),
         })
     }
 
@@ -128,6 +130,13 @@ impl Listener {
     #[must_use]
     pub fn count_full(mut self, full: Counter) -> Self {
         self.full = full;
+        self
+    }
+
+    /// Asks `redirected` instead of the kernel where connections were meant to go.
+    #[must_use]
+    pub fn redirected_by(mut self, redirected: Arc<dyn OriginalDst>) -> Self {
+        self.redirected = redirected;
         self
     }
 
@@ -143,7 +152,7 @@ impl Listener {
         loop {
             match self.accept_one().await {
                 Ok((stream, client, local)) => {
-                    let orig_dst = original_dst(&stream, local);
+                    let orig_dst = self.redirected.original_dst(&stream, local);
                     return Accepted {
                         stream,
                         client,

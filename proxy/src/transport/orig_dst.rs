@@ -10,11 +10,31 @@ use socket2::SockRef;
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
 
+/// Tells where a redirected connection was meant to go.
+///
+/// The kernel does, in production; a test says it by itself, so that the paths of
+/// redirected connections run without netfilter.
+pub trait OriginalDst: std::fmt::Debug + Send + Sync {
+    /// The destination of `stream`, accepted on `local`; `None` when it was not
+    /// redirected.
+    fn original_dst(&self, stream: &TcpStream, local: SocketAddr) -> Option<SocketAddr>;
+}
+
+/// Asks `SO_ORIGINAL_DST`.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel;
+
+impl OriginalDst for Kernel {
+    fn original_dst(&self, stream: &TcpStream, local: SocketAddr) -> Option<SocketAddr> {
+        original_dst(stream, local)
+    }
+}
+
 /// The destination before redirection, or `None` when `stream` was not
 /// redirected: the kernel knows no other destination than `local`.
 ///
 /// `local` is the address the connection was accepted on, as [`normalise`]d.
-pub(crate) fn original_dst(stream: &TcpStream, local: SocketAddr) -> Option<SocketAddr> {
+fn original_dst(stream: &TcpStream, local: SocketAddr) -> Option<SocketAddr> {
     let socket = SockRef::from(stream);
     let found = match local {
         SocketAddr::V4(_) => socket.original_dst_v4(),
