@@ -108,7 +108,7 @@ impl<'a> PodBuilder<'a> {
         let mut vars = self.vars(&workload, SocketAddr::from((ip, 0)));
         vars.extend(self.settings);
         let config = Config::from_vars(&vars).unwrap_or_else(|error| panic!("{error}"));
-        let metrics = Metrics::new(&config.metrics);
+        let metrics = Metrics::new(config.metrics);
         let proxy = App::build(config, metrics).unwrap().redirected_by(
             Arc::new(MeantFor(self.intercept_inbound.then_some(app))),
             Arc::new(MeantFor(self.outbound_to)),
