@@ -87,16 +87,17 @@ fn print(report: &Report, options: &Options) {
 
 fn invitation(session: &Session) -> String {
     let client = session.topology().client();
+    let (proxy, admin) = (client.addr(port::OUTBOUND), client.addr(port::ADMIN));
+    let (mesh, folder) = (session.program().display(), session.folder().display());
     format!(
-        "\nEverything is still running. Try, in another terminal:\n  \
-           curl -x http://{proxy} http://web.demo/                    through the client's proxy\n  \
-           curl -s http://{admin}/metrics | grep response_total      what that proxy counted\n  \
-           $EDITOR {manifests}/service.yaml   another policy, in force as soon as it is saved\n\
-         Logs: {logs}\nCtrl-C stops and removes everything.",
-        proxy = client.addr(port::OUTBOUND),
-        admin = client.addr(port::ADMIN),
-        manifests = session.manifests().display(),
-        logs = session.logs().display(),
+        "\nEverything is still running. Try, in another terminal:\n\
+         \n  a request through the client's proxy\n    curl -x http://{proxy} http://web.demo/\
+         \n  what that proxy counted\n    curl -s http://{admin}/metrics | grep response_total\
+         \n  that proxy's certificate\n    {mesh} identity show --connect {inbound} --name {name} --trust-anchors {folder}/identity/ca.crt\
+         \n  another policy, in force as soon as the file is saved\n    $EDITOR {folder}/manifests/service.yaml\n\
+         \nLogs are in {folder}/logs. Ctrl-C stops and removes everything.",
+        inbound = client.addr(port::INBOUND),
+        name = client.identity(),
     )
 }
 

@@ -1,1 +1,48 @@
-//! Under construction.
+//! The controller: from Kubernetes objects to what proxies ask for.
+//!
+//! ```text
+//! source (directory) -> batches of changes -> hub: model behind a lock
+//!                                              | one answer per question
+//!            Destination, Balancing, policies <-+ shared by all who ask it
+//! ```
+//!
+//! [`Controller::bind`] reads nothing but opens the listeners; [`Controller::run`]
+//! reads the objects, then serves. State is only a cache of the source: any
+//! number of controllers can run side by side, and a proxy keeps what it last
+//! heard while none does.
+
+#![forbid(unsafe_code)]
+
+mod admin;
+mod balancing;
+mod config;
+mod context;
+mod controller;
+mod destination;
+pub mod generated;
+mod grpc;
+mod hub;
+mod metrics;
+mod model;
+mod policy;
+mod source;
+mod stream;
+
+pub use config::{Config, Flags};
+pub use controller::{Controller, Error};
+pub use metrics::install_metrics;
+pub use model::{
+    inbound::DefaultPolicy,
+    ports::{BadPort, PortSet},
+};
+pub use source::directory::DirectoryError;
+
+use std::future::Future;
+
+/// [`Controller::bind`], then [`Controller::run`].
+///
+/// # Errors
+/// When it can't start; see [`Error`].
+pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+    Controller::bind(config).await?.run(shutdown).await
+}

@@ -1,2 +1,43 @@
-//! Under construction.
-fn main() {}
+//! The controller as a process: flags and environment in, exit status out.
+
+#![forbid(unsafe_code)]
+
+use clap::Parser;
+use mesh_controller::{Config, Flags};
+use std::{io::IsTerminal, process::ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    tracing_subscriber::fmt()
+        .with_max_level(flags.log)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mesh-controller: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        let mut config = Config::from(flags);
+        config.metrics = mesh_controller::install_metrics();
+        Ok(mesh_controller::run(config, shutdown).await?)
+    })
+}

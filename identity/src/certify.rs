@@ -101,21 +101,14 @@ pub(crate) async fn keep_fresh(
                 let now = SystemTime::now();
                 let delay = refresh_delay(now, expiry, &settings);
                 observer.refreshed(now, expiry);
-                tracing::info!(
-                    name = %credentials.name(),
-                    refresh_in = ?delay,
-                    "Certificate in use"
-                );
+                tracing::info!(name = %credentials.name(), refresh_in = ?delay, "Certificate in use");
                 pause(delay, &credentials).await;
             }
             Err(error) => {
-                observer.failed(&error);
                 let delay = settings.backoff.delay(failures, &mut rand::rng());
-                failures += 1;
-                tracing::warn!(
-                    name = %credentials.name(), %error, retry_in = ?delay,
-                    "No new certificate"
-                );
+                failures = failures.saturating_add(1);
+                observer.failed(&error);
+                tracing::warn!(name = %credentials.name(), %error, retry_in = ?delay, "No new certificate");
                 time::sleep(delay).await;
             }
         }

@@ -109,7 +109,7 @@ impl<'a> PodBuilder<'a> {
         vars.insert("MESH_PROXY_INBOUND_PORTS".into(), app.port().to_string());
         vars.extend(self.settings);
         let config = Config::from_vars(&vars).unwrap_or_else(|error| panic!("{error}"));
-        let metrics = Metrics::new(&config.metrics);
+        let metrics = Metrics::new(config.metrics);
         let proxy = App::build(config, metrics).unwrap().redirected_by(
             Arc::new(MeantFor(self.intercept_inbound.then_some(app))),
             Arc::new(MeantFor(self.outbound_to)),

@@ -5,6 +5,7 @@
 //! certificate, because until then nobody could tell who we are. Admin runs on a
 //! thread of its own and answers from the start.
 
+mod control;
 mod settings;
 
 use crate::{
@@ -13,10 +14,10 @@ use crate::{
     discovery::{Channels, Discovery},
     drain,
     identity::Identity,
-    inbound::{self, Inbound},
+    inbound::{self, Inbound, metrics::InboundMetrics},
     limits::Limit,
-    metrics::Metrics,
-    outbound::{self, Outbound},
+    metrics::{LimitMetrics, Metrics},
+    outbound::{self, Outbound, metrics::OutboundMetrics},
     policy::ServerPolicy,
     tls::Tls,
     transport::{
@@ -78,20 +79,22 @@ impl App {
         let (signal, watch) = drain::channel();
         let ports = config.inbound.ports.iter().take(WATCHED_PORTS);
         let ports = ports.map(|port| discovery.inbound(port)).collect();
+        let inbound_metrics = InboundMetrics::new(metrics.clone());
+        let outbound_metrics = OutboundMetrics::new(metrics.clone());
         let inbound = Inbound::new(inbound::Parts {
             settings: settings::inbound(&config.inbound),
             discovery: discovery.clone(),
             tls: tls.clone(),
-            in_flight: in_flight(&config.inbound.common, metrics.inbound().shed()),
-            metrics: metrics.inbound(),
+            in_flight: in_flight(&config.inbound.common, &inbound_metrics.limits),
+            metrics: inbound_metrics,
             drain: watch.clone(),
         });
         let outbound = Outbound::new(outbound::Parts {
             settings: settings::outbound(&config.outbound, listeners.outbound_addrs()),
             discovery,
             tls,
-            in_flight: in_flight(&config.outbound.common, metrics.outbound().shed()),
-            metrics: metrics.outbound(),
+            in_flight: in_flight(&config.outbound.common, &outbound_metrics.limits),
+            metrics: outbound_metrics,
             drain: watch,
         });
         Ok(Self {
@@ -148,8 +151,9 @@ impl App {
     /// When the identity service's name is no identity.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<drain::Drained, AppError> {
         let mut ready = self.ready();
-        let observer = self.metrics.control("identity", "");
-        let certify = self.identity.run(self.dns, observer, self.metrics.certificate());
+        let observer = control::observer(&self.metrics, "identity", &self.identity.addr());
+        let certificate = control::certificate(&self.metrics);
+        let certify = self.identity.run(self.dns, observer, certificate);
         let serve = async {
             // The sender lives in the credentials that `certify` holds.
             let _ = ready.wait_for(|ready| *ready).await;
@@ -194,7 +198,8 @@ fn options(config: &DirectionConfig) -> ListenerOptions {
     }
 }
 
-fn in_flight(config: &DirectionConfig, shed: ::metrics::Counter) -> Limit {
+fn in_flight(config: &DirectionConfig, metrics: &LimitMetrics) -> Limit {
+    let shed = metrics.requests_shed.clone();
     Limit::new("requests in flight", config.max_in_flight, shed)
 }
 
@@ -206,7 +211,7 @@ fn discovery(
 ) -> Result<Discovery, AppError> {
     let client = |name: &'static str, config: &crate::control::ControlConfig| {
         let tls = identity.mutual_tls(&config.addr)?;
-        let observer = metrics.control(name, &config.addr.target.to_string());
+        let observer = control::observer(metrics, name, &config.addr);
         let client = ControlClient::new(config.clone(), tls, dns.clone(), observer);
         Ok::<_, AppError>(client.channel())
     };
@@ -214,7 +219,11 @@ fn discovery(
         policy: client("policy", &config.policy)?,
         destination: client("destination", &config.destination)?,
     };
-    Ok(Discovery::new(config.discovery.clone(), channels, dns.clone()))
+    Ok(Discovery::new(
+        config.discovery.clone(),
+        channels,
+        dns.clone(),
+    ))
 }
 
 /// Accepts on all listeners until dropped; the connections go on.

@@ -16,16 +16,16 @@ mod direction;
 mod env;
 mod inbound;
 mod outbound;
+mod ports;
 mod process;
 mod value;
 
 pub use direction::{DirectionConfig, H2Settings, Queue};
-pub use crate::transport::listener::SocketOptions;
 pub use env::{Problem, Setting, Vars};
 pub use inbound::InboundConfig;
 pub use outbound::OutboundConfig;
+pub use ports::PortSet;
 pub use process::{AdminConfig, LogConfig, LogFormat, MetricsConfig};
-pub use value::PortSet;
 
 use crate::{
     control::{ControlConfig, DnsConfig},
@@ -34,8 +34,8 @@ use crate::{
 };
 use std::{fmt, net::SocketAddr, num::NonZeroUsize, time::Duration};
 
-/// All settings of a proxy.
-#[derive(Clone, Debug)]
+/// All settings of a proxy. `Debug` prints what `/config` does: nothing secret.
+#[derive(Clone)]
 pub struct Config {
     /// Traffic to the application.
     pub inbound: InboundConfig,
@@ -79,15 +79,21 @@ pub struct InvalidConfig(pub Vec<Problem>);
 
 impl std::error::Error for InvalidConfig {}
 
+/// The environment of this process. What is no UTF-8 is replaced by a character
+/// that no setting takes.
+pub fn process_vars() -> Vars {
+    let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+    let vars = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    vars.collect()
+}
+
 impl Config {
     /// Reads the process environment.
     ///
     /// # Errors
     /// [`InvalidConfig`] names every setting that is missing or wrong.
     pub fn from_env() -> Result<Self, InvalidConfig> {
-        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
-        let vars = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-        Self::from_vars(&vars.collect())
+        Self::from_vars(&process_vars())
     }
 
     /// Reads `vars`.
@@ -138,6 +144,12 @@ impl Config {
             unknown: env.unknown(),
             settings: Settings(std::mem::take(&mut env.settings)),
         })
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Config:\n{}", self.settings)
     }
 }
 

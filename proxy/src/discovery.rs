@@ -14,10 +14,14 @@ pub mod config;
 mod convert;
 pub mod default;
 mod endpoints;
+#[cfg(test)]
+pub(crate) mod fake;
 mod follow;
 mod inbound;
 mod join;
 mod lookup;
+#[cfg(test)]
+mod messages;
 mod outbound;
 mod synthesize;
 

@@ -88,6 +88,11 @@ impl Identity {
         &self.credentials
     }
 
+    /// Where the identity service is.
+    pub fn addr(&self) -> ControlAddr {
+        self.config.service.addr.clone()
+    }
+
     /// Mutual TLS to a control-plane service, once there is a certificate; `None`
     /// when the service has no identity configured and so must be on loopback.
     ///

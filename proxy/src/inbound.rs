@@ -10,20 +10,20 @@
 pub mod app;
 mod client;
 pub mod http;
+pub mod metrics;
 mod policy;
 pub mod tcp;
 mod tls;
 
-pub(crate) use self::client::PeerTls;
+pub use self::client::PeerTls;
 
-use self::{app::Apps, client::Conn};
+use self::{app::Apps, client::Conn, metrics::InboundMetrics};
 use crate::{
     detect::{Detected, detect},
     discovery::Discovery,
     drain,
     http::{Version, client::ClientSettings, server::ServerSettings},
     limits::Limit,
-    metrics::InboundMetrics,
     policy::ServerProtocol,
     tls::Tls,
     transport::{
@@ -34,7 +34,7 @@ use crate::{
     },
 };
 use std::{collections::HashSet, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 
 /// What the inbound path is configured with.
 #[derive(Clone, Debug)]
@@ -132,6 +132,7 @@ impl Inbound {
             ServerProtocol::Detect { timeout } => timeout,
             _ => self.0.settings.handshake_timeout,
         };
+        let start = Instant::now();
         let Ok((detected, io)) = detect(io, timeout).await else {
             return;
         };
@@ -145,7 +146,7 @@ impl Inbound {
                 let conn = self.0.conn(client, tls, dst);
                 self.inside_tls(conn, io, timeout).await;
             }
-            detected => self.detected(conn, detected, io).await,
+            detected => self.detected(conn, detected, start, io).await,
         }
     }
 
@@ -170,13 +171,23 @@ impl Inbound {
     /// What a meshed client says inside of its TLS. A port known to speak
     /// HTTP/1 is looked at as well: the peer may carry it over HTTP/2.
     async fn inside_tls(&self, conn: Conn, io: impl Io, timeout: Duration) {
+        let start = Instant::now();
         if let Ok((detected, io)) = detect(io, timeout).await {
-            self.detected(conn, detected, io).await;
+            self.detected(conn, detected, start, io).await;
         }
     }
 
-    async fn detected<I: Io>(&self, conn: Conn, detected: Detected, io: Prefixed<I>) {
-        self.0.metrics.detected(&detected);
+    async fn detected<I: Io>(
+        &self,
+        conn: Conn,
+        detected: Detected,
+        start: Instant,
+        io: Prefixed<I>,
+    ) {
+        let (server, port) = (conn.server(), conn.app.port());
+        self.0
+            .metrics
+            .detected(&server, port, &detected, start.elapsed());
         match detected {
             Detected::Http1 => self.http(conn, Version::Http1, io).await,
             Detected::H2 => self.http(conn, Version::H2, io).await,

@@ -9,7 +9,7 @@
 //!
 //! The filter can be changed while the proxy runs (`/proxy-log-level`).
 
-mod json;
+pub(crate) mod json;
 
 use crate::config::{LogConfig, LogFormat};
 use std::{fmt, str::FromStr, sync::Arc};

@@ -11,19 +11,19 @@ mod connection;
 pub mod endpoint;
 pub mod explicit;
 pub mod http;
+pub mod metrics;
 pub mod target;
 pub mod tcp;
 
 pub use self::connection::Outbound;
 
-use self::{backend::Backends, target::Targets};
+use self::{backend::Backends, metrics::OutboundMetrics, target::Targets};
 use crate::{
     cache::Cache,
     discovery::Discovery,
     drain,
     http::{client::ClientSettings, server::ServerSettings},
     limits::Limit,
-    metrics::OutboundMetrics,
     tls::Tls,
     transport::{listener::SocketOptions, splice::SpliceOptions},
 };
@@ -93,7 +93,13 @@ impl Outbound {
         } = parts;
         Self(Arc::new(Shared {
             targets: Cache::new(settings.idle),
-            backends: Backends::new(&settings, discovery.clone(), tls, metrics.clone(), drain.clone()),
+            backends: Backends::new(
+                &settings,
+                discovery.clone(),
+                tls,
+                metrics.clone(),
+                drain.clone(),
+            ),
             settings,
             discovery,
             metrics,

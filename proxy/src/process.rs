@@ -5,18 +5,15 @@
 //! wake-ups of others. Admin has a thread of its own (see `admin`).
 
 use crate::{
-    admin,
+    admin::{self, Admin, Readiness, Shutdown},
     app::{App, AppError},
-    config::Config,
+    config::{self, Config},
     drain::Drained,
     log,
     metrics::Metrics,
 };
-use std::process::ExitCode;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use std::{future::pending, process::ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
 mesh-proxy: the proxy beside every workload
@@ -89,7 +86,7 @@ enum RunError {
     #[error("the log can't start: {0}")]
     Log(#[from] tracing_subscriber::util::TryInitError),
     #[error(transparent)]
-    Admin(#[from] admin::AdminError),
+    Admin(#[from] admin::StartError),
 }
 
 fn run(config: Config) -> Result<(), RunError> {
@@ -97,7 +94,7 @@ fn run(config: Config) -> Result<(), RunError> {
     for name in &config.unknown {
         tracing::warn!(%name, "Unknown setting; see docs/config.md");
     }
-    let metrics = Metrics::new(&config.metrics);
+    let metrics = Metrics::new(config.metrics);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -108,23 +105,39 @@ fn run(config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn run_app(
-    config: Config,
-    metrics: Metrics,
-    log: log::Handle,
-) -> Result<Drained, RunError> {
-    let (stop, mut stopped) = mpsc::channel(1);
+async fn run_app(config: Config, metrics: Metrics, log: log::Handle) -> Result<Drained, RunError> {
     let signalled = signalled()?;
-    let (admin, settings) = (config.admin.clone(), config.settings.clone());
-    let app = App::build(config, metrics.clone())?;
-    let _admin = admin::spawn(admin, settings, app.ready(), metrics, log, stop)?;
-    let shutdown = async {
+    let readiness = Readiness::default();
+    let certified = readiness.wait_for("the first certificate of the identity service");
+    let shutdown = Shutdown::default();
+    let _admin = Admin::start(
+        config.admin.clone(),
+        admin::Parts {
+            metrics: metrics.clone(),
+            ready: readiness.clone(),
+            log: Some(log),
+            settings: config.settings.clone(),
+            vars: config::process_vars(),
+            shutdown: shutdown.clone(),
+        },
+    )?;
+    let app = App::build(config, metrics)?;
+    let mut ready = app.ready();
+    let stop = async {
+        let certified = async {
+            // The sender lives as long as the app.
+            let _ = ready.wait_for(|ready| *ready).await;
+            certified.done();
+            pending::<()>().await;
+        };
         tokio::select! {
             () = signalled => {}
-            Some(()) = stopped.recv() => tracing::info!("Stopping: told by POST /shutdown"),
+            () = shutdown.requested() => tracing::info!("Stopping: told by POST /shutdown"),
+            () = certified => {}
         }
+        readiness.stop();
     };
-    Ok(app.run(shutdown).await?)
+    Ok(app.run(stop).await?)
 }
 
 /// Resolves at SIGTERM or SIGINT.

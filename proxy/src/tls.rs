@@ -7,7 +7,10 @@
 
 use crate::{
     policy::ServerIdentity,
-    transport::{connect::{ClientTls, Security}, header},
+    transport::{
+        connect::{ClientTls, Security},
+        header,
+    },
 };
 use mesh_identity::{Credentials, ServerId};
 use rustls::{ServerConfig, pki_types::ServerName};

@@ -32,7 +32,7 @@ pub(super) fn run(command: Command) -> ExitCode {
     match command {
         Command::Identity(args) => finish(identity::run(args)),
         Command::Controller(args) => finish(controller::run(args)),
-        Command::Proxy => ExitCode::FAILURE,
+        Command::Proxy => mesh_proxy::run_from_env(),
         Command::App(args) => finish(app::run(args)),
     }
 }

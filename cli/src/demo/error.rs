@@ -1,15 +1,17 @@
 //! What can end a demo early. Each text says what, where, and what to do.
 
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::ports::Owner;
+
+/// Lines of a log that are shown.
+const TAIL_LINES: usize = 10;
 
 /// Why the demo stopped.
 #[derive(Debug, Error)]
@@ -38,14 +40,17 @@ pub(crate) enum DemoError {
     },
     #[error("cannot watch {name}: {source}")]
     Watch { name: String, source: io::Error },
-    #[error("{}", exited(name, status, log, tail))]
+    #[error("{name} ended too early ({status}){}", log_end(log))]
     Exited {
         name: String,
         status: ExitStatus,
         log: PathBuf,
-        tail: String,
     },
-    #[error("{name} was not ready within {} s ({addr} said: {last}). Its log: {}", after.as_secs(), log.display())]
+    #[error(
+        "{name} was not ready within {} s ({addr} said: {last}){}",
+        after.as_secs(),
+        log_end(log)
+    )]
     NotReady {
         name: String,
         addr: SocketAddr,
@@ -120,23 +125,18 @@ fn disk_hint(error: &io::Error) -> &'static str {
     }
 }
 
-fn exited(name: &str, status: &ExitStatus, log: &std::path::Path, tail: &str) -> String {
-    let mut text = format!("{name} ended too early ({status})");
+/// The last lines of a log and where the rest is, to follow a statement.
+fn log_end(path: &Path) -> String {
+    let text = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+    let whole = format!("Whole log: {}", path.display());
     if tail.is_empty() {
-        text += ", with nothing in its log";
-    } else {
-        text += ". The end of its log:\n";
-        for line in tail.lines() {
-            let _ = writeln!(text, "    {line}");
-        }
+        return format!(", with nothing in its log. {whole}");
     }
-    let _ = write!(
-        text,
-        "{}Whole log: {}",
-        if text.ends_with('\n') { "" } else { ". " },
-        log.display()
-    );
-    text
+    let tail: String = tail.iter().map(|line| format!("    {line}\n")).collect();
+    format!(". The end of its log:\n{tail}{whole}")
 }
 
 #[cfg(test)]
@@ -182,15 +182,20 @@ mod tests {
 
     #[test]
     fn a_dead_child_shows_the_end_of_its_log() {
-        let error = DemoError::Exited {
-            name: "web-1-proxy".to_owned(),
-            status: ExitStatus::from_raw(9),
-            log: "/tmp/x/web-1-proxy.log".into(),
-            tail: "one\ntwo".to_owned(),
-        };
-        assert_eq!(
-            error.to_string(),
-            "web-1-proxy ended too early (signal: 9 (SIGKILL)). The end of its log:\n    one\n    two\nWhole log: /tmp/x/web-1-proxy.log"
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("web-1-proxy.log");
+        std::fs::write(&log, "one\ntwo\n").unwrap();
+        let (name, status) = ("web-1-proxy".to_owned(), ExitStatus::from_raw(9));
+        let text = DemoError::Exited {
+            name,
+            status,
+            log: log.clone(),
+        }
+        .to_string();
+        let expected = format!(
+            "web-1-proxy ended too early (signal: 9 (SIGKILL)). The end of its log:\n    one\n    two\nWhole log: {}",
+            log.display()
         );
+        assert_eq!(text, expected);
     }
 }

@@ -17,8 +17,6 @@ use super::error::DemoError;
 
 /// How long a process may take to stop when asked.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Lines of its log that are shown when a process ended too early.
-const TAIL_LINES: usize = 10;
 /// The variable by which a child knows whose death to watch for.
 const PARENT_VARIABLE: &str = "MESH_DEMO_PARENT";
 
@@ -94,15 +92,10 @@ impl Process {
     }
 
     fn exited(&self, status: ExitStatus) -> DemoError {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
         DemoError::Exited {
             name: self.name.clone(),
             status,
             log: self.log.clone(),
-            tail,
         }
     }
 

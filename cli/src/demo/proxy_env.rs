@@ -100,19 +100,33 @@ mod tests {
     use super::*;
     use crate::golden::assert_golden;
 
-    #[test]
-    fn the_environment_is_as_recorded() {
+    fn env() -> Vec<(&'static str, String)> {
         let topology = Topology::new("127.0.1".parse().unwrap());
         let workload = topology.replicas().nth(3).unwrap();
         let files = IdentityFiles {
             trust_anchors: Path::new("/demo/ca.crt"),
             token: Path::new("/demo/web-3.token"),
         };
-        let env = proxy_env(topology, &workload, files);
-        let text: String = env
+        proxy_env(topology, &workload, files)
+    }
+
+    #[test]
+    fn the_environment_is_as_recorded() {
+        let text: String = env()
             .iter()
             .map(|(key, value)| format!("{key}={value}\n"))
             .collect();
         assert_golden("proxy-env.txt", &text);
+    }
+
+    #[test]
+    fn the_proxy_knows_every_variable_and_takes_its_value() {
+        let vars = env()
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        let config = mesh_proxy::config::Config::from_vars(&vars).unwrap();
+        assert_eq!(config.unknown, Vec::<String>::new());
+        assert_eq!(config.inbound.listen, "127.0.1.5:4143".parse().unwrap());
     }
 }

@@ -74,13 +74,22 @@ impl Session {
         self.topology
     }
 
-    /// The folder that the controller reads.
-    pub(crate) fn manifests(&self) -> PathBuf {
-        self.folder.path().join("manifests")
+    /// The binary that every process is.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
-    pub(crate) fn logs(&self) -> PathBuf {
-        self.folder.path().join("logs")
+    /// Where `identity`, `manifests` and `logs` are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn manifests(&self) -> PathBuf {
+        self.folder().join("manifests")
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.folder().join("logs")
     }
 
     /// Starts every process and waits until each serves.

@@ -145,6 +145,7 @@ async fn rotation_of_root_issuer_and_certificates_drops_nothing() {
     assert!(refused.unwrap_err().contains("not signed by any of our"));
 }
 
+/// Neither when only the other side would.
 #[tokio::test]
 async fn sessions_are_not_resumed() {
     let mesh = TestMesh::new();
@@ -153,13 +154,30 @@ async fn sessions_are_not_resumed() {
         shopper.client_config(&id("web"), vec![]),
         web.server_config(vec![]),
     );
+    let mut willing_server = (*as_web).clone();
+    willing_server.session_storage = rustls::server::ServerSessionMemoryCache::new(10);
+    willing_server.send_tls13_tickets = 2;
+    let mut willing_client = (*to_web).clone();
+    willing_client.resumption = Resumption::in_memory_sessions(10);
+    let (willing_server, willing_client) = (Arc::new(willing_server), Arc::new(willing_client));
+
+    assert!(second_is_full(&to_web, &willing_server).await);
+    assert!(second_is_full(&willing_client, &as_web).await);
+    assert!(
+        !second_is_full(&willing_client, &willing_server).await,
+        "the test can tell"
+    );
+}
+
+async fn second_is_full(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> bool {
+    let mut kind = None;
     for _ in 0..2 {
-        let (client, server) = handshake(Arc::clone(&to_web), Arc::clone(&as_web)).await;
-        let (mut client, mut server) = (client.unwrap(), server.unwrap());
-        echo(&mut client, &mut server).await;
-        let kind = client.get_ref().1.handshake_kind();
-        assert_eq!(kind, Some(rustls::HandshakeKind::Full));
+        let (near, far) = handshake(Arc::clone(client), Arc::clone(server)).await;
+        let (mut near, mut far) = (near.unwrap(), far.unwrap());
+        echo(&mut near, &mut far).await;
+        kind = near.get_ref().1.handshake_kind();
     }
+    kind == Some(rustls::HandshakeKind::Full)
 }
 
 #[tokio::test]

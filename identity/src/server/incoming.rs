@@ -119,14 +119,12 @@ async fn hand_over(
 ) {
     match tokio::time::timeout(limit, opened).await {
         Ok(Ok(connection)) => drop(connections.send(Ok(connection)).await),
-        Ok(Err(error)) => tracing::info!(%client, error = %explain(&error), "TLS handshake failed"),
-        Err(_) => tracing::info!(%client, "TLS handshake took too long"),
+        Ok(Err(error)) => match PeerError::of(&error) {
+            Some(refused) => tracing::info!(%client, error = %refused, "Client refused"),
+            None => tracing::debug!(%client, %error, "TLS handshake failed"),
+        },
+        Err(_) => tracing::debug!(%client, "TLS handshake took too long"),
     }
-}
-
-/// Our own words where we refused the client, else the library's.
-fn explain(error: &io::Error) -> String {
-    PeerError::of(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<Accepted> {

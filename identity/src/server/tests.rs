@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
+use hyper_util::rt::TokioIo;
 use linkerd2_proxy_api::identity::identity_client::IdentityClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,6 +21,8 @@ use crate::token::{AUDIENCE, LocalTokenKey};
 mod rotation;
 
 const HOUR: Duration = Duration::from_secs(3600);
+/// For machines under load; nothing waits this long when all is well.
+const PATIENCE: Duration = Duration::from_secs(30);
 const SOON: Duration = Duration::from_millis(20);
 
 /// An identity directory and a server on it.
@@ -124,7 +127,7 @@ impl Running {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { match running.await {} });
         let mut ready = credentials.ready();
-        tokio::time::timeout(Duration::from_secs(10), ready.wait_for(|ready| *ready))
+        tokio::time::timeout(PATIENCE, ready.wait_for(|ready| *ready))
             .await
             .unwrap()
             .unwrap();
@@ -147,7 +150,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
             tokio::time::sleep(SOON).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), wait)
+    tokio::time::timeout(PATIENCE, wait)
         .await
         .unwrap_or_else(|_| panic!("{what}"));
 }
@@ -179,7 +182,7 @@ async fn shutdown_waits_for_nobody_and_frees_the_port() {
     let running = start(|_| ()).await;
     let (_web, tasks) = running.workload("web").await;
     running.stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(10), running.done)
+    tokio::time::timeout(PATIENCE, running.done)
         .await
         .unwrap()
         .unwrap()
@@ -209,6 +212,7 @@ async fn connections_from_elsewhere_must_be_tls_of_the_service() {
     };
     let tls = connect(&running.name).await.unwrap();
     assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    assert!(certified_over(tls, &web, running.token_file("web")).await);
     let other = IdentityName::new("mesh-destination", "mesh", "mesh", "cluster.local").unwrap();
     assert!(connect(&other).await.is_err());
 
@@ -220,6 +224,30 @@ async fn connections_from_elsewhere_must_be_tls_of_the_service() {
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     assert!(answer.len() < 16, "an alert at most: {answer:?}");
+}
+
+/// Runs the certify loop over a connection until the first certificate.
+async fn certified_over(
+    tls: tokio_rustls::client::TlsStream<TcpStream>,
+    web: &Credentials,
+    token: PathBuf,
+) -> bool {
+    let mut once = Some(TokioIo::new(tls));
+    let connector = tower::service_fn(move |_| {
+        let io = once
+            .take()
+            .ok_or_else(|| io::Error::other("connected once already"));
+        async { io }
+    });
+    let channel = Endpoint::from_static("http://identity").connect_with_connector_lazy(connector);
+    let client = IdentityClient::new(channel);
+    let running = certify::run(web.clone(), token, client, certify::Settings::default(), ());
+    let mut ready = web.ready();
+    tokio::select! {
+        never = running => match never {},
+        ready = ready.wait_for(|ready| *ready) => ready.is_ok(),
+        () = tokio::time::sleep(PATIENCE) => false,
+    }
 }
 
 /// An address of this machine that is not loopback, if it has one.

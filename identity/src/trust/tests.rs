@@ -67,7 +67,10 @@ async fn a_watched_file_is_followed_and_a_bad_one_is_not() {
     );
 
     std::fs::write(&path, old + &new).unwrap();
-    changed.changed().await.unwrap();
+    tokio::time::timeout(3 * TICK, changed.changed())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(bundle.len(), 2);
 
     drop(bundle);

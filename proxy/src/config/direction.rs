@@ -23,7 +23,7 @@ pub struct DirectionConfig {
     pub connect: SocketOptions,
     /// Length of the kernel's queue of connections not yet accepted.
     pub backlog: u32,
-    /// Client connections held at once; more are closed at once.
+    /// Client connections held at once; more wait in the kernel's queue.
     pub max_connections: usize,
     /// Requests held at once; more are answered 503.
     pub max_in_flight: usize,
@@ -129,18 +129,15 @@ impl DirectionConfig {
     }
 }
 
+/// On by default: without them a peer that vanished is noticed after hours.
 fn sockets(env: &mut Env<'_>, prefix: &str) -> SocketOptions {
+    let (keepalive, user_timeout) = (Duration::from_secs(10), Duration::from_secs(30));
     SocketOptions {
-        keepalive: env.switchable(
-            &format!("{prefix}_KEEPALIVE"),
-            Some(Duration::from_secs(10)),
-        ),
-        user_timeout: env.switchable(
-            &format!("{prefix}_USER_TIMEOUT"),
-            Some(Duration::from_secs(30)),
-        ),
+        keepalive: env.switchable(&format!("{prefix}_KEEPALIVE"), Some(keepalive)),
+        user_timeout: env.switchable(&format!("{prefix}_USER_TIMEOUT"), Some(user_timeout)),
     }
 }
+
 impl Queue {
     fn read(env: &mut Env<'_>, prefix: &str, failfast: Duration) -> Self {
         Self {

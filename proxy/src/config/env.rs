@@ -10,6 +10,14 @@
 use super::value::Value;
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, time::Duration};
 
+/// Settings of Linkerd that its injector gives every pod and that mean nothing
+/// here: keys are never written, and every target is asked for.
+const IGNORED: [&str; 3] = [
+    "IDENTITY_DIR",
+    "DESTINATION_PROFILE_SUFFIXES",
+    "DESTINATION_PROFILE_NETWORKS",
+];
+
 /// Environment variables.
 pub type Vars = BTreeMap<String, String>;
 
@@ -159,7 +167,8 @@ impl<'a> Env<'a> {
 
     /// Variables with our prefix that are no setting: most likely misspelt.
     pub(super) fn unknown(&self) -> Vec<String> {
-        let known = |name: &str| self.settings.iter().any(|setting| setting.name == name);
+        let read = |name: &str| self.settings.iter().any(|setting| setting.name == name);
+        let known = |name: &str| read(name) || IGNORED.contains(&name);
         let unknown = |variable: &&String| {
             variable
                 .strip_prefix(PREFIXES[0])

@@ -3,7 +3,7 @@
 use super::{
     direction::{Defaults, DirectionConfig},
     env::Env,
-    value::PortSet,
+    ports::PortSet,
 };
 use crate::discovery::DefaultPolicy;
 use ipnet::IpNet;

@@ -188,6 +188,9 @@ fn linkerds_names_work_and_ours_win() {
 fn a_misspelt_name_is_noticed() {
     let config = read(&[("INBOUND_CONECT_TIMEOUT", "1s")]).unwrap();
     assert_eq!(config.unknown, ["MESH_PROXY_INBOUND_CONECT_TIMEOUT"]);
+    // Set by Linkerd's injector for every pod: no reason to warn in each.
+    let config = read(&[("IDENTITY_DIR", "/var/run/mesh/identity/end-entity")]).unwrap();
+    assert!(config.unknown.is_empty());
 }
 
 /// What Linkerd's injector gives a stock proxy (vectors/inject), names translated.
@@ -274,4 +277,37 @@ fn an_error_never_repeats_a_long_value() {
         .to_string();
     assert!(error.contains("certificates in PEM"), "{error}");
     assert!(!error.contains("s3cret"), "{error}");
+}
+
+/// `docs/config.md` has a row for each setting, with its default and what is expected.
+#[test]
+fn the_documentation_lists_every_setting() {
+    let documented = include_str!("../../../docs/config.md");
+    let rows: Vec<_> = documented
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    let settings = read(&[]).unwrap().settings.0;
+    assert_eq!(rows.len(), settings.len());
+    for setting in settings {
+        let default = match setting.source {
+            Some(_) => "required".to_owned(),
+            None if setting.value.is_empty() => String::new(),
+            None => format!("`{}`", setting.value),
+        };
+        let start = format!("| `{}` | {default}", setting.name);
+        let row = rows.iter().find(|row| row.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("no row {start}"));
+        assert!(row.contains(&format!("| {} |", setting.expected)), "{row}");
+    }
+}
+
+#[test]
+fn debug_output_has_no_certificates() {
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+    let mut vars = vars("MESH_PROXY_", &[("IDENTITY_TRUST_ANCHORS", pem)]);
+    vars.remove("MESH_PROXY_IDENTITY_TRUST_ANCHORS_FILE");
+    let text = format!("{:?}", Config::from_vars(&vars).unwrap());
+    assert!(text.contains("INBOUND_LISTEN_ADDR=0.0.0.0:4143"), "{text}");
+    assert!(!text.contains("MIIB"), "{text}");
 }

@@ -15,6 +15,7 @@ use hickory_resolver::{
     system_conf,
 };
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Looks names up.
 pub trait Resolve: Send + Sync + 'static {
@@ -84,7 +85,7 @@ impl SystemResolver {
     /// # Errors
     /// [`DnsError::Config`] when a file that was asked for can't be used.
     pub fn new(config: DnsConfig) -> Result<Self, DnsError> {
-        let (servers, mut options) = match &config.resolv_conf {
+        let (servers, options) = match &config.resolv_conf {
             None => system_conf::read_system_conf().unwrap_or_else(|error| {
                 tracing::warn!(%error, "No DNS configuration; only the hosts file is used");
                 (ResolverConfig::default(), ResolverOpts::default())
@@ -97,6 +98,14 @@ impl SystemResolver {
                     reason: error.to_string(),
                 })?,
         };
+        Self::with_servers(config, servers, options)
+    }
+
+    fn with_servers(
+        config: DnsConfig,
+        servers: ResolverConfig,
+        mut options: ResolverOpts,
+    ) -> Result<Self, DnsError> {
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.positive_min_ttl = Some(config.min_ttl);
         options.positive_max_ttl = Some(config.max_ttl);
@@ -118,12 +127,12 @@ impl SystemResolver {
         &self,
         name: &str,
         records: Vec<T>,
-        valid_until: std::time::Instant,
+        valid_until: Instant,
     ) -> Result<Answers<T>, DnsError> {
         if records.is_empty() {
             return Err(DnsError::NotFound(name.to_owned()));
         }
-        let ttl = valid_until.saturating_duration_since(std::time::Instant::now());
+        let ttl = valid_until.saturating_duration_since(Instant::now());
         Ok(Answers {
             records,
             valid_for: bounded(ttl, &self.config),
@@ -150,7 +159,7 @@ impl Resolve for SystemResolver {
                 port: srv.port,
             };
             let records = records.into_iter().map(record).collect();
-            self.answers(name, records, found.valid_until())
+            self.answers(name, records, found.valid_until().into())
         }
         .boxed()
     }
@@ -161,7 +170,7 @@ impl Resolve for SystemResolver {
             let found = found.map_err(|error| failure(name, &error))?;
             let mut records: Vec<_> = found.iter().collect();
             records.sort_by_key(|ip| ip.is_ipv6());
-            self.answers(name, records, found.as_lookup().valid_until())
+            self.answers(name, records, found.as_lookup().valid_until().into())
         }
         .boxed()
     }
@@ -182,5 +191,7 @@ fn failure(name: &str, error: &NetError) -> DnsError {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,16 @@
 //! the destination service. A controller without it (Linkerd's) answers
 //! Unimplemented, which means the default.
 
-use super::{Shared, cache::Publisher, convert::Invalid, entropy};
+use super::{Shared, cache::Publisher, entropy};
 use crate::control::watch::{self, Event};
+use api::balancing_client::BalancingClient;
 use std::{convert::Infallible, sync::Arc};
 
-pub(super) mod api;
+/// `mesh.balancing.v1`, generated from `controller/api/balancing.proto`.
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all)]
+pub(crate) mod api {
+    include!("../generated/mesh.balancing.v1.rs");
+}
 
 /// A policy of `mesh-balancer`; its parameters are in the outbound policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,10 +40,14 @@ pub(super) async fn run(
         context_token: shared.config.context.to_string(),
     };
     let config = shared.config.watch;
-    let open = move || api::watch(shared.channels.destination.clone(), request.clone());
+    let open = move || {
+        let mut client = BalancingClient::new(shared.channels.destination.clone());
+        let request = request.clone();
+        async move { client.watch(request).await }
+    };
     let apply = move |event| {
         let choice = match event {
-            Event::First(message) | Event::Next(message) => choice(&message)?,
+            Event::First(message) | Event::Next(message) => choice(&message),
             Event::Absent(_) => BalancingChoice::default(),
         };
         tx.send_if_modified(|current| {
@@ -46,23 +55,19 @@ pub(super) async fn run(
             *current = choice;
             changed
         });
-        Ok::<_, Invalid>(())
+        Ok::<_, Infallible>(())
     };
     let what = format!("balancing of {authority}");
     watch::run(what, config, entropy(), open, apply).await
 }
 
-fn choice(policy: &api::BalancingPolicy) -> Result<BalancingChoice, Invalid> {
+fn choice(policy: &api::BalancingPolicy) -> BalancingChoice {
     use api::balancing_policy::Kind;
-    // A kind of a later version reads as none.
-    let kind = policy
-        .kind
-        .as_ref()
-        .ok_or_else(|| Invalid::missing("kind"))?;
-    Ok(match kind {
-        Kind::PeakEwma(_) => BalancingChoice::PeakEwma,
-        Kind::RoundRobin(_) => BalancingChoice::RoundRobin,
-        Kind::LeastRequest(_) => BalancingChoice::LeastRequest,
-        Kind::Random(_) => BalancingChoice::Random,
-    })
+    match policy.kind {
+        // None at all, or one of a later version.
+        None | Some(Kind::PeakEwma(_)) => BalancingChoice::PeakEwma,
+        Some(Kind::RoundRobin(_)) => BalancingChoice::RoundRobin,
+        Some(Kind::LeastRequest(_)) => BalancingChoice::LeastRequest,
+        Some(Kind::Random(_)) => BalancingChoice::Random,
+    }
 }

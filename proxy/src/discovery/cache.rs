@@ -112,6 +112,3 @@ where
         self.entries.lock().len()
     }
 }
-
-#[cfg(test)]
-mod tests;

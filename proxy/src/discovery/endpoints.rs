@@ -231,6 +231,3 @@ pub(super) async fn run(
     let what = format!("endpoints of {authority}");
     watch::run(what, config, entropy(), open, apply).await
 }
-
-#[cfg(test)]
-mod tests;

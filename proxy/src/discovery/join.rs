@@ -150,6 +150,3 @@ fn with_endpoint(route: Arc<Route>, endpoint: &Endpoint) -> Arc<Route> {
         action: RouteAction::Dispatch(backends.collect()),
     })
 }
-
-#[cfg(test)]
-mod tests;

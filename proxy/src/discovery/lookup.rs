@@ -1,6 +1,6 @@
 //! The answer to a lookup, kept up to date.
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A value the control plane may change. While any clone is alive, the watch
@@ -31,13 +31,8 @@ impl<T> Lookup<T> {
     }
 
     /// Waits for a value not seen yet by this lookup; `None` when there will be none.
-    pub fn changed(&mut self) -> impl Future<Output = Option<Arc<T>>> + Send + '_
-    where
-        T: Send + Sync,
-    {
-        async {
-            self.0.changed().await.ok()?;
-            self.0.borrow_and_update().clone()
-        }
+    pub async fn changed(&mut self) -> Option<Arc<T>> {
+        self.0.changed().await.ok()?;
+        self.0.borrow_and_update().clone()
     }
 }

@@ -5,8 +5,9 @@
 
 use super::{
     body::{End, Observe},
-    classify::{self, Class},
+    classify::{self, of_grpc, of_status},
 };
+use crate::metrics::{Class, HttpEndpointMetrics};
 use http::{Response, StatusCode};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,10 +25,25 @@ pub struct Summary {
     pub error: &'static str,
     /// From the request to the first byte of the body, or to its end without one.
     pub latency: Duration,
+    /// From the request to the end.
+    pub duration: Duration,
+}
+
+impl Summary {
+    /// Counts the response in `metrics`.
+    pub fn count(&self, metrics: &HttpEndpointMetrics) {
+        let status = Some(self.status.as_u16());
+        metrics.response(status, self.class, self.grpc, self.error, self.latency);
+    }
 }
 
 /// Takes what an [`Account`] finds out.
 pub trait Record {
+    /// A data frame of `bytes` bytes passed.
+    fn data(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
+
     /// The first byte is there, or the end without one; the class is what the
     /// head says.
     fn first_byte(&mut self, class: Class) {
@@ -62,8 +78,8 @@ impl<R: Record> Account<R> {
 
     fn class(&self) -> Class {
         match self.grpc {
-            Some(code) => Class::of_grpc(code),
-            None => Class::of_status(self.status),
+            Some(code) => of_grpc(code),
+            None => of_status(self.status),
         }
     }
 
@@ -77,8 +93,9 @@ impl<R: Record> Account<R> {
 }
 
 impl<R: Record> Observe for Account<R> {
-    fn data(&mut self, _: usize) {
+    fn data(&mut self, bytes: usize) {
         self.first_byte();
+        self.record.data(bytes);
     }
 
     fn end(&mut self, end: End<'_>) {
@@ -101,6 +118,7 @@ impl<R: Record> Observe for Account<R> {
             grpc: self.grpc,
             error,
             latency,
+            duration: self.sent.elapsed(),
         });
     }
 }

@@ -9,6 +9,7 @@
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
@@ -131,6 +132,21 @@ impl<B, O: Observe> Drop for Observed<B, O> {
         }
     }
 }
+
+/// Measures the data frames of a body.
+#[derive(Clone, Debug)]
+pub struct Frames(pub metrics::Histogram);
+
+impl Observe for Frames {
+    fn data(&mut self, bytes: usize) {
+        self.0.record(bytes as f64);
+    }
+
+    fn end(&mut self, _: End<'_>) {}
+}
+
+/// A request body on its way to a server.
+pub type RequestBody = Observed<Incoming, Frames>;
 
 /// A response body: from upstream, or the proxy's own (an error, a notice).
 #[derive(Debug)]

@@ -4,37 +4,27 @@
 //! the request, is at fault (Linkerd's list), wherever the status is: in the
 //! trailers, or in the headers of an answer without a body.
 
+use crate::metrics::Class;
 use http::{HeaderMap, HeaderName, StatusCode};
 
 /// Header or trailer of gRPC's status.
 pub const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// Success or failure, as metrics label `classification` and load sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Served, whatever the answer says.
-    Success,
-    /// The server failed.
-    Failure,
+/// The class of an HTTP status.
+pub fn of_status(status: StatusCode) -> Class {
+    if status.is_server_error() {
+        Class::Failure
+    } else {
+        Class::Success
+    }
 }
 
-impl Class {
-    /// Of an HTTP status.
-    pub fn of_status(status: StatusCode) -> Self {
-        if status.is_server_error() {
-            Self::Failure
-        } else {
-            Self::Success
-        }
-    }
-
-    /// Of a gRPC code: UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL,
-    /// UNAVAILABLE and DATA_LOSS are failures.
-    pub fn of_grpc(code: u8) -> Self {
-        match code {
-            2 | 4 | 7 | 13 | 14 | 15 => Self::Failure,
-            _ => Self::Success,
-        }
+/// The class of a gRPC code: UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED,
+/// INTERNAL, UNAVAILABLE and DATA_LOSS are failures.
+pub fn of_grpc(code: u8) -> Class {
+    match code {
+        2 | 4 | 7 | 13 | 14 | 15 => Class::Failure,
+        _ => Class::Success,
     }
 }
 
@@ -52,10 +42,10 @@ mod tests {
 
     #[test]
     fn a_client_error_is_no_failure_of_the_server() {
-        assert_eq!(Class::of_status(StatusCode::NOT_FOUND), Class::Success);
-        assert_eq!(Class::of_status(StatusCode::BAD_GATEWAY), Class::Failure);
-        assert_eq!(Class::of_grpc(5), Class::Success);
-        assert_eq!(Class::of_grpc(14), Class::Failure);
+        assert_eq!(of_status(StatusCode::NOT_FOUND), Class::Success);
+        assert_eq!(of_status(StatusCode::BAD_GATEWAY), Class::Failure);
+        assert_eq!(of_grpc(5), Class::Success);
+        assert_eq!(of_grpc(14), Class::Failure);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod h2;
 use self::{h1::H1Pool, h2::H2Pool};
 use super::{
     Version,
-    body::{End, Observe, Observed},
+    body::{End, Observe, Observed, RequestBody},
     error::{BoxError, Kind},
     framing::Violation,
 };
@@ -61,7 +61,7 @@ pub struct SendError {
     /// What was being done.
     pub stage: Stage,
     /// The request, when it certainly was not sent.
-    pub unsent: Option<Request<Incoming>>,
+    pub unsent: Option<Request<RequestBody>>,
 }
 
 /// How far a request came.
@@ -112,7 +112,7 @@ impl Client {
     /// [`SendError`], with the request if it was not sent.
     pub async fn send(
         &self,
-        req: Request<Incoming>,
+        req: Request<RequestBody>,
         via: Version,
     ) -> Result<ClientResponse, Box<SendError>> {
         match via {
@@ -146,7 +146,7 @@ impl SendError {
         }
     }
 
-    fn connect(req: Request<Incoming>, cause: impl Into<BoxError>) -> Box<Self> {
+    fn connect(req: Request<RequestBody>, cause: impl Into<BoxError>) -> Box<Self> {
         Box::new(Self {
             cause: cause.into(),
             stage: Stage::Connect,
@@ -154,7 +154,7 @@ impl SendError {
         })
     }
 
-    fn send(mut error: hyper::client::conn::TrySendError<Request<Incoming>>) -> Box<Self> {
+    fn send(mut error: hyper::client::conn::TrySendError<Request<RequestBody>>) -> Box<Self> {
         Box::new(Self {
             unsent: error.take_message(),
             cause: error.into_error().into(),

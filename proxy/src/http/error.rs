@@ -81,7 +81,13 @@ impl Kind {
             Self::Unauthorized => row(StatusCode::FORBIDDEN, 7, "unauthorized", Client, false),
             Self::NoRoute => row(StatusCode::NOT_FOUND, 5, "no route", Client, false),
             Self::Refused(status) => row(status, grpc_of(status), "refused by route", Mesh, false),
-            Self::FailFast => row(StatusCode::SERVICE_UNAVAILABLE, 14, "failfast", Upstream, true),
+            Self::FailFast => row(
+                StatusCode::SERVICE_UNAVAILABLE,
+                14,
+                "failfast",
+                Upstream,
+                true,
+            ),
             Self::LoadShed => row(StatusCode::SERVICE_UNAVAILABLE, 14, "loadshed", Mesh, true),
             Self::Connect => row(StatusCode::BAD_GATEWAY, 14, "connect", Upstream, true),
             Self::Upstream => row(StatusCode::BAD_GATEWAY, 14, "i/o", Upstream, false),
@@ -170,7 +176,8 @@ impl ProxyError {
             source = err.source();
         }
         let (stage, target) = (self.stage, &self.target);
-        let text = format!("stage={stage}; target={target}; cause={cause}; fault={fault}; retry={retry}");
+        let text =
+            format!("stage={stage}; target={target}; cause={cause}; fault={fault}; retry={retry}");
         // A header value: one line of visible ASCII, bounded.
         text.chars()
             .map(|c| if c.is_ascii_graphic() { c } else { ' ' })

@@ -24,15 +24,18 @@
 //! The alternative, our own HTTP/1 parser in front of hyper's, would parse every
 //! head twice and copy it; the other, patching hyper, would have to be kept up.
 
+mod answers;
 mod field;
 mod grammar;
 mod guarded;
+mod head;
 mod machine;
 mod violation;
 mod watch;
 
+pub use answers::Handle;
 pub(crate) use grammar::{is_target, is_token};
-pub use guarded::{Guarded, Handle};
+pub use guarded::Guarded;
 pub use machine::{Framing, Part, Step};
 pub use violation::Violation;
 pub use watch::{Watched, WatchedFuture};

@@ -74,8 +74,7 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
 
 /// Removes every `l5d-*` field but those in `keep`.
 pub fn strip_l5d(headers: &mut HeaderMap, keep: &[HeaderName]) {
-    let is_l5d =
-        |name: &&HeaderName| name.as_str().starts_with("l5d-") && !keep.contains(name);
+    let is_l5d = |name: &&HeaderName| name.as_str().starts_with("l5d-") && !keep.contains(name);
     while let Some(name) = headers.keys().find(is_l5d).cloned() {
         headers.remove(name);
     }
@@ -130,13 +129,20 @@ mod tests {
             ("accept", "*/*"),
         ]);
         strip_hop_by_hop(&mut map, false);
-        let left = headers(&[("content-length", "5"), ("te", "trailers"), ("accept", "*/*")]);
+        let left = headers(&[
+            ("content-length", "5"),
+            ("te", "trailers"),
+            ("accept", "*/*"),
+        ]);
         assert_eq!(map, left);
     }
 
     #[test]
     fn an_upgrade_keeps_what_it_is_made_of() {
-        let mut map = headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
+        let mut map = headers(&[
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+        ]);
         strip_hop_by_hop(&mut map, true);
         assert_eq!(
             map,
@@ -153,7 +159,10 @@ mod tests {
             ("x-l5d-not", "1"),
         ]);
         strip_l5d(&mut map, &[ORIG_PROTO]);
-        assert_eq!(map, headers(&[("l5d-orig-proto", "HTTP/1.1"), ("x-l5d-not", "1")]));
+        assert_eq!(
+            map,
+            headers(&[("l5d-orig-proto", "HTTP/1.1"), ("x-l5d-not", "1")])
+        );
     }
 
     #[test]

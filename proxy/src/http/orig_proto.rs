@@ -156,7 +156,10 @@ mod tests {
 
     #[test]
     fn options_of_the_server_itself() {
-        let mut req = Request::options("*").header("host", "web").body(()).unwrap();
+        let mut req = Request::options("*")
+            .header("host", "web")
+            .body(())
+            .unwrap();
         assert!(upgrade(&mut req));
         assert_eq!(restore(&mut req), Some(Version::HTTP_11));
         assert_eq!(req.uri(), "*");

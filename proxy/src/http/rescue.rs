@@ -131,7 +131,10 @@ pub fn respond<B>(error: &ProxyError, grpc: bool, explain: bool) -> Response<Res
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/grpc"),
         );
-        headers.insert(super::classify::GRPC_STATUS, HeaderValue::from(u16::from(row.grpc)));
+        headers.insert(
+            super::classify::GRPC_STATUS,
+            HeaderValue::from(u16::from(row.grpc)),
+        );
         if let Some(explanation) = &explanation {
             headers.insert("grpc-message", explanation.clone());
         }
@@ -179,7 +182,10 @@ mod tests {
 
     type Rsp = Response<ResponseBody<hyper::body::Incoming>>;
 
-    async fn rescue(req: Request<()>, cause: fn() -> super::super::error::BoxError) -> Result<Rsp, h2::Error> {
+    async fn rescue(
+        req: Request<()>,
+        cause: fn() -> super::super::error::BoxError,
+    ) -> Result<Rsp, h2::Error> {
         let inner = service_fn(move |_: Request<()>| async move {
             Err::<Response<hyper::body::Incoming>, _>(ProxyError::new(
                 Kind::FailFast,

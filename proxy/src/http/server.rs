@@ -156,7 +156,10 @@ where
         .max_pending_accept_reset_streams(h2.max_pending_accept_reset_streams)
         .max_send_buf_size(h2.max_send_buffer)
         .keep_alive_interval(h2.keepalive.map(|keepalive| keepalive.interval))
-        .keep_alive_timeout(h2.keepalive.map_or(Duration::MAX, |keepalive| keepalive.timeout))
+        .keep_alive_timeout(
+            h2.keepalive
+                .map_or(Duration::MAX, |keepalive| keepalive.timeout),
+        )
         .auto_date_header(false)
         .serve_connection(TokioIo::new(io), TowerToHyperService::new(service));
     let served = drain.run(connection, |connection| connection.graceful_shutdown());

@@ -1,10 +1,9 @@
 //! The application's side: one HTTP client per port, shared by all peers.
 
-use super::Settings;
+use super::{Settings, metrics::InboundMetrics};
 use crate::{
     cache::Cache,
     http::client::Client,
-    metrics::InboundMetrics,
     transport::connect::{Connector, Security},
 };
 use std::{net::SocketAddr, sync::Arc};

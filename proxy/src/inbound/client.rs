@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 /// What TLS told of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PeerTls {
+pub enum PeerTls {
     /// Plaintext.
     None,
     /// TLS without a certificate.
@@ -20,7 +20,7 @@ pub(crate) enum PeerTls {
 
 impl PeerTls {
     /// The verified identity.
-    pub(crate) fn identity(&self) -> Option<&Arc<str>> {
+    pub fn identity(&self) -> Option<&Arc<str>> {
         match self {
             Self::Identified(id) => Some(id),
             Self::None | Self::Anonymous => None,

@@ -1,22 +1,21 @@
 //! HTTP requests of peers: restore, authorize, send to the application.
 
-use super::{Shared, client::Conn, policy::Allowed};
+use super::{Shared, client::Conn, metrics::AppRecord, policy::Allowed};
 use crate::{
     http::{
         Version,
-        account::{Account, Record, Summary},
+        account::Account,
         body::Observed,
         check::check,
         client::{ClientResponse, Lease},
-        error::{Kind, ProxyError},
+        error::ProxyError,
         headers,
         in_flight::InFlightLayer,
         orig_proto,
         rescue::RescueLayer,
         server, upgrade,
     },
-    metrics::InboundHttpMetrics,
-    transport::io::Io,
+    transport::{connect::track, io::Io},
 };
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -30,7 +29,7 @@ use tower::ServiceBuilder;
 use tower_service::Service;
 
 /// The body of the application's response; its end is accounted for.
-pub type AppBody = Observed<Observed<Incoming, Lease>, Account<Arc<InboundHttpMetrics>>>;
+pub type AppBody = Observed<Observed<Incoming, Lease>, Account<AppRecord>>;
 
 type AppFuture = Pin<Box<dyn Future<Output = Result<Response<AppBody>, ProxyError>> + Send>>;
 
@@ -38,7 +37,7 @@ type AppFuture = Pin<Box<dyn Future<Output = Result<Response<AppBody>, ProxyErro
 pub(super) async fn serve(shared: &Arc<Shared>, conn: Conn, version: Version, io: impl Io) {
     let meshed = conn.tls.identity().is_some();
     let tcp = shared.metrics.tcp(conn.app, &conn.tls, &conn.server());
-    let io = tcp.count(io);
+    let io = track(io, &tcp);
     let conn = Arc::new(conn);
     let stack = ServiceBuilder::new()
         // Errors of all that follows become answers; strangers are not told why.
@@ -54,15 +53,19 @@ pub(super) async fn serve(shared: &Arc<Shared>, conn: Conn, version: Version, io
             conn: conn.clone(),
             carrier: version,
         });
-    let served = server::serve(io, version, stack, &shared.settings.server, shared.drain.clone());
+    let served = server::serve(
+        io,
+        version,
+        stack,
+        &shared.settings.server,
+        shared.drain.clone(),
+    );
     if let Err(error) = served.await {
         tracing::debug!(client = %conn.client, %error, "Connection of a peer ended");
     }
 }
 
-fn normalize(
-    conn: Arc<Conn>,
-) -> impl Fn(&mut Request<Incoming>) -> Result<(), ProxyError> + Clone {
+fn normalize(conn: Arc<Conn>) -> impl Fn(&mut Request<Incoming>) -> Result<(), ProxyError> + Clone {
     move |req| {
         if conn.client_id.is_some() && Version::of(req) == Version::H2 {
             orig_proto::restore(req);
@@ -122,13 +125,14 @@ async fn send(
     let via = Version::of(&req);
     let connect = req.method() == http::Method::CONNECT;
     let upgrading = headers::is_upgrade(&req).then(|| hyper::upgrade::on(&mut req));
-    allowed.metrics.request();
+    let record = allowed.metrics.request(headers::is_grpc(req.headers()));
+    let req = req.map(|body| Observed::new(body, record.frames()));
     let mut rsp = match shared.apps.client(conn.app).send(req, via).await {
         Ok(rsp) => rsp,
         Err(error) => {
             let (kind, stage) = error.kind();
             let error = ProxyError::new(kind, stage, conn.app.to_string(), error.cause);
-            allowed.metrics.failed(error.kind());
+            record.failed(error.kind(), sent.elapsed());
             return Err(error);
         }
     };
@@ -139,7 +143,7 @@ async fn send(
         let app = hyper::upgrade::on(&mut rsp);
         upgrade::join(peer, app, shared.settings.splice, shared.drain.clone());
     }
-    let account = Account::new(&rsp, sent, allowed.metrics.clone());
+    let account = Account::new(&rsp, sent, record);
     Ok(rsp.map(|body| Observed::new(body, account)))
 }
 
@@ -148,10 +152,4 @@ fn clean(rsp: &mut ClientResponse, upgrading: bool) {
     let switched = upgrading && rsp.status() == StatusCode::SWITCHING_PROTOCOLS;
     headers::strip_hop_by_hop(rsp.headers_mut(), switched);
     headers::strip_l5d(rsp.headers_mut(), &[]);
-}
-
-impl Record for Arc<InboundHttpMetrics> {
-    fn done(&mut self, summary: &Summary) {
-        self.response(summary);
-    }
 }

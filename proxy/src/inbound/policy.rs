@@ -5,10 +5,13 @@
 //! long as that is the same object, it is the same decision, and its metrics
 //! are at hand.
 
-use super::client::Conn;
+use super::{
+    client::Conn,
+    metrics::{AllowedMetrics, InboundMetrics},
+};
 use crate::{
     http::error::{Kind, ProxyError},
-    metrics::{InboundHttpMetrics, InboundMetrics},
+    metrics::Authz,
     policy::{Authorization, InboundRoute, Metadata, ServerPolicy},
 };
 use http::Request;
@@ -20,7 +23,7 @@ pub(super) struct Allowed {
     /// Index of the route in the policy, when it has routes.
     route: Option<usize>,
     /// Numbers of requests that are decided so.
-    pub(super) metrics: Arc<InboundHttpMetrics>,
+    pub(super) metrics: Arc<AllowedMetrics>,
 }
 
 impl Conn {
@@ -53,10 +56,16 @@ impl Conn {
                 tracing::info!(client = %self.client, %error, "Request denied");
                 ProxyError::new(Kind::Unauthorized, "authorize", self.app.to_string(), error)
             })?;
-        let http = metrics.http(self.app, &self.tls, &policy.meta, &route_meta, &authorization.meta);
-        http.allow();
+        let handles = metrics.allowed(
+            self.app,
+            &self.tls,
+            &policy.meta,
+            &route_meta,
+            &authorization.meta,
+        );
+        handles.allow();
         let allowed = Arc::new(Allowed {
-            metrics: http,
+            metrics: handles,
             route,
             policy: policy.clone(),
         });
@@ -78,29 +87,32 @@ impl Conn {
         match policy.routes.iter().position(is_match) {
             Some(index) => Ok(Some(index)),
             None => {
-                metrics.route_not_found(&policy.meta);
+                metrics.route_not_found(self.app, &self.tls, &policy.meta);
                 let cause = format!("{} has no route for this request", policy.meta);
-                Err(ProxyError::new(Kind::NoRoute, "route", self.app.to_string(), cause))
+                Err(ProxyError::new(
+                    Kind::NoRoute,
+                    "route",
+                    self.app.to_string(),
+                    cause,
+                ))
             }
         }
     }
 
-    /// Whether the connection itself may pass, by its authorization's labels.
+    /// Whether the connection itself may pass.
     ///
     /// # Errors
     /// [`Kind::Unauthorized`], counted.
-    pub(super) fn allow_connection(
-        &self,
-        metrics: &InboundMetrics,
-    ) -> Result<Arc<Metadata>, ProxyError> {
+    pub(super) fn allow_connection(&self, metrics: &InboundMetrics) -> Result<(), ProxyError> {
         let policy = self.policy.borrow().clone();
         match policy.authorize(&self.as_client()) {
             Ok(authorization) => {
-                metrics.tcp_allowed(self.app, &self.tls, &policy.meta, &authorization.meta);
-                Ok(authorization.meta.clone())
+                let authz = Some(&*authorization.meta);
+                metrics.tcp_decided(Authz::Allow, self.app, &self.tls, &policy.meta, authz);
+                Ok(())
             }
             Err(error) => {
-                metrics.tcp_denied(self.app, &self.tls, &policy.meta);
+                metrics.tcp_decided(Authz::Deny, self.app, &self.tls, &policy.meta, None);
                 tracing::info!(client = %self.client, %error, "Connection denied");
                 Err(ProxyError::new(
                     Kind::Unauthorized,

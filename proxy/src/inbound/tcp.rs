@@ -3,19 +3,29 @@
 use super::{Shared, client::Conn};
 use crate::{
     http::error::{Kind, ProxyError},
-    transport::{connect::Session, io::Io, splice::splice},
+    metrics::Authz,
+    transport::{
+        connect::{Session, track},
+        io::Io,
+        splice::splice,
+    },
 };
 
 /// Forwards `io` to the application as long as policy allows it.
 pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
     let tcp = shared.metrics.tcp(conn.app, &conn.tls, &conn.server());
-    let mut io = tcp.count(io);
+    let mut io = track(io, &tcp);
     let work = async {
         if let Err(error) = conn.allow_connection(&shared.metrics) {
             shared.metrics.tcp_error(error.kind());
             return;
         }
-        let mut app = match shared.apps.connector(conn.app).connect(Session::Opaque).await {
+        let mut app = match shared
+            .apps
+            .connector(conn.app)
+            .connect(Session::Opaque)
+            .await
+        {
             Ok(app) => app,
             Err(error) => {
                 let error = ProxyError::new(Kind::Connect, "connect", conn.app.to_string(), error);
@@ -31,7 +41,9 @@ pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
                 }
             }
             () = no_longer_allowed(shared, &conn) => {
-                shared.metrics.tcp_terminated(conn.app, &conn.tls, &conn.server());
+                let server = conn.server();
+                let metrics = &shared.metrics;
+                metrics.tcp_decided(Authz::Terminate, conn.app, &conn.tls, &server, None);
             }
         }
     };

@@ -48,15 +48,12 @@ impl Shared {
         client: SocketAddr,
         tls: &PeerTls,
     ) -> Option<TransportHeader> {
+        let Some(identity) = tls.identity() else {
+            return self.refuse_direct(client, "no client certificate");
+        };
         let announced = io.get_ref().1.alpn_protocol() == Some(header::ALPN);
-        if !announced || tls.identity().is_none() {
-            self.metrics.identity_required();
-            tracing::info!(
-                %client,
-                announced,
-                "Connection to the inbound port refused: it needs mutual TLS and a transport header"
-            );
-            return None;
+        if !announced {
+            return self.refuse_direct(client, "no transport header was announced");
         }
         match TransportHeader::read(io, self.settings.handshake_timeout).await {
             Ok(header) if header.name.is_some() => {
@@ -64,7 +61,7 @@ impl Shared {
                 None
             }
             Ok(header) => {
-                self.metrics.transport_header(&header);
+                self.metrics.transport_header(&header, identity);
                 Some(header)
             }
             Err(error) => {
@@ -72,5 +69,15 @@ impl Shared {
                 None
             }
         }
+    }
+
+    fn refuse_direct(&self, client: SocketAddr, reason: &'static str) -> Option<TransportHeader> {
+        self.metrics.identity_required();
+        tracing::info!(
+            %client,
+            reason,
+            "Connection to the inbound port refused: it needs mutual TLS and a transport header"
+        );
+        None
     }
 }

@@ -127,7 +127,8 @@ impl<W: Write> Visit for Fields<'_, W> {
     }
 }
 
-fn string(writer: &mut impl Write, text: &str) -> fmt::Result {
+/// Writes `text` as a JSON string, quotes included.
+pub(crate) fn string(writer: &mut impl Write, text: &str) -> fmt::Result {
     writer.write_char('"')?;
     Escape(writer).write_str(text)?;
     writer.write_char('"')

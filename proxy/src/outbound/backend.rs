@@ -8,12 +8,13 @@
 use super::{
     Settings,
     endpoint::{HttpEndpoint, HttpTrack, TcpEndpoint},
+    metrics::OutboundMetrics,
 };
 use crate::{
     cache::Cache,
     discovery::{BalancingChoice, Discovery, Endpoint, EndpointUpdate},
     drain,
-    metrics::OutboundMetrics,
+    metrics::BalancerKind,
     policy::{Backend, Dispatch, EndpointMeta, Hint, PeakEwma},
     tls::Tls,
     transport::connect::{Connector, HeaderFor},
@@ -88,7 +89,8 @@ impl Backends {
             let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
                 factory.http_endpoint(*addr, meta, authority.as_deref(), gate)
             });
-            self.factory.feed(backend, "http", make, HttpTrack)
+            self.factory
+                .feed(backend, BalancerKind::OutboundHttp, make, HttpTrack)
         })
     }
 
@@ -100,7 +102,8 @@ impl Backends {
                 let connector = factory.connector(*addr, meta, authority.as_deref());
                 TcpEndpoint::new(connector, gate, &factory.settings)
             });
-            self.factory.feed(backend, "tcp", make, OnResponse)
+            self.factory
+                .feed(backend, BalancerKind::OutboundTcp, make, OnResponse)
         })
     }
 }
@@ -109,14 +112,14 @@ impl Factory {
     fn feed<T, Tr>(
         &self,
         backend: &Arc<Backend>,
-        protocol: &'static str,
+        kind: BalancerKind,
         make: Make<T>,
         track: Tr,
     ) -> Fed<T, Tr>
     where
         T: Send + Sync + 'static,
     {
-        let observer = self.metrics.balancer(protocol, backend);
+        let observer = self.metrics.balancer(kind, backend);
         let policy = match &backend.dispatch {
             Dispatch::Forward { .. } => Policy::Random,
             Dispatch::Balance { ewma, .. } => peak_ewma(ewma),
@@ -155,13 +158,20 @@ impl Factory {
         )
     }
 
-    fn connector(&self, addr: SocketAddr, meta: &EndpointMeta, authority: Option<&str>) -> Connector {
+    fn connector(
+        &self,
+        addr: SocketAddr,
+        meta: &EndpointMeta,
+        authority: Option<&str>,
+    ) -> Connector {
         // The header names the real port to the peer's inbound port. It needs
         // mutual TLS, so without an identity there is none.
         let transport_port = meta.identity.as_ref().and(meta.transport_port);
         Connector {
             addr: SocketAddr::new(addr.ip(), transport_port.unwrap_or(addr.port())),
-            security: self.tls.client(meta.identity.as_ref(), transport_port.is_some()),
+            security: self
+                .tls
+                .client(meta.identity.as_ref(), transport_port.is_some()),
             header: transport_port.map(|_| HeaderFor {
                 port: addr.port(),
                 opaque: meta.hint == Hint::Opaque,

@@ -4,14 +4,15 @@ use super::{Shared, explicit::Explicit, target::TargetStack};
 use crate::{
     detect::{Detected, detect},
     http::Version,
-    metrics::Peer,
     policy::{Protocol, Target},
     transport::{
+        connect::track,
         io::{Io, Prefixed},
         listener::Accepted,
     },
 };
 use std::{net::SocketAddr, sync::Arc};
+use tokio::time::Instant;
 
 /// Serves the application's connections; clones are the same.
 #[derive(Clone)]
@@ -27,12 +28,11 @@ impl Outbound {
             permit,
             ..
         } = accepted;
-        let io = self.0.metrics.tcp(Peer::Src, orig_dst.unwrap_or(local)).count(stream);
         match orig_dst {
             // The kernel redirected it and knows where it was going.
-            Some(addr) => self.to_target(Target::Addr(addr), io).await,
+            Some(addr) => self.to_target(Target::Addr(addr), stream).await,
             // The application uses us as its HTTP proxy.
-            None => self.to_named(local, io).await,
+            None => self.to_named(local, stream).await,
         }
         drop(permit);
     }
@@ -44,17 +44,20 @@ impl Outbound {
             return;
         }
         let target = self.0.target(&target).await;
-        let policy = target.policy();
-        match policy.protocol {
+        let routes = target.routes(&self.0.backends, &self.0.metrics);
+        let io = track(io, &routes.metrics.tcp);
+        routes.metrics.connection();
+        match target.policy().protocol {
             // Server-first protocols wait for nothing on ports known to be opaque.
             Protocol::Opaque(_) | Protocol::Tls(_) => self.opaque(&target, io).await,
             Protocol::Http1(_) => self.http(target, Version::Http1, io).await,
             Protocol::Http2(_) => self.http(target, Version::H2, io).await,
             Protocol::Detect { timeout, .. } => {
+                let start = Instant::now();
                 let Ok((detected, io)) = detect(io, timeout).await else {
                     return;
                 };
-                self.0.metrics.detected(&detected);
+                routes.metrics.detected(&detected, start.elapsed());
                 match detected {
                     Detected::Http1 => self.http(target, Version::Http1, io).await,
                     Detected::H2 => self.http(target, Version::H2, io).await,
@@ -69,10 +72,12 @@ impl Outbound {
 
     /// A connection whose requests name their targets.
     async fn to_named(&self, local: SocketAddr, io: impl Io) {
+        let io = track(io, &self.0.metrics.explicit(local));
+        let start = Instant::now();
         let Ok((detected, io)) = detect(io, self.0.settings.detect_timeout).await else {
             return;
         };
-        self.0.metrics.detected(&detected);
+        self.0.metrics.detected(&detected, start.elapsed());
         match detected {
             Detected::Http1 => self.explicit(Version::Http1, io).await,
             Detected::H2 => self.explicit(Version::H2, io).await,

@@ -5,18 +5,17 @@
 //! is used as a probe. The request that met the refusal comes back unsent and is
 //! balanced again.
 
-use super::Settings;
+use super::{Settings, metrics};
 use crate::{
     drain,
     http::{
         Version,
         account::{Account, Record, Summary},
-        body::Observed,
-        classify::Class,
+        body::{Observed, RequestBody},
         client::{Client, ClientResponse, Lease, SendError, Stage},
         headers, orig_proto, upgrade,
     },
-    metrics::HttpEndpointMetrics,
+    metrics::{Class, HttpEndpointMetrics},
     policy::{EndpointMeta, Hint},
     transport::{
         connect::{ConnectError, Connection, Connector, Session},
@@ -112,7 +111,7 @@ impl HttpEndpoint {
     }
 
     /// Prepares `req` for the endpoint; returns the version of its connection.
-    fn prepare(&self, req: &mut Request<Incoming>) -> Version {
+    fn prepare(&self, req: &mut Request<RequestBody>) -> Version {
         match Version::of(req) {
             Version::H2 => Version::H2,
             Version::Http1
@@ -127,7 +126,7 @@ impl HttpEndpoint {
         }
     }
 
-    async fn send(self, mut req: Request<Incoming>) -> Result<EndpointResponse, Box<SendError>> {
+    async fn send(self, mut req: Request<RequestBody>) -> Result<EndpointResponse, Box<SendError>> {
         let was = req.version();
         let connect = req.method() == http::Method::CONNECT;
         let upgrading = headers::is_upgrade(&req).then(|| hyper::upgrade::on(&mut req));
@@ -137,7 +136,7 @@ impl HttpEndpoint {
         let mut rsp = match self.0.client.send(req, via).await {
             Ok(rsp) => rsp,
             Err(mut error) => {
-                self.failed(&error);
+                self.failed(&error, sent);
                 // The next endpoint is to see what the application sent.
                 if let Some(req) = &mut error.unsent
                     && req.version() != was
@@ -184,8 +183,8 @@ impl HttpEndpoint {
         }
     }
 
-    fn failed(&self, error: &SendError) {
-        self.0.metrics.failed(error);
+    fn failed(&self, error: &SendError, sent: Instant) {
+        metrics::failed(&self.0.metrics, error, sent.elapsed());
         if error.stage != Stage::Connect {
             return;
         }
@@ -210,7 +209,7 @@ impl HttpEndpoint {
     }
 }
 
-impl Service<Request<Incoming>> for HttpEndpoint {
+impl Service<Request<RequestBody>> for HttpEndpoint {
     type Response = EndpointResponse;
     type Error = Box<SendError>;
     type Future = BoxFuture<EndpointResponse, Box<SendError>>;
@@ -220,13 +219,13 @@ impl Service<Request<Incoming>> for HttpEndpoint {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, req: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, req: Request<RequestBody>) -> Self::Future {
         Box::pin(self.clone().send(req))
     }
 }
 
-impl Unsent<Request<Incoming>> for Box<SendError> {
-    fn unsent(mut self) -> Result<Request<Incoming>, Self> {
+impl Unsent<Request<RequestBody>> for Box<SendError> {
+    fn unsent(mut self) -> Result<Request<RequestBody>, Self> {
         self.unsent.take().ok_or(self)
     }
 }
@@ -290,8 +289,11 @@ impl Health {
 
     /// Shuts the gate and tries `attempt` with back-off until it succeeds
     /// (`Some(true)`) or the endpoint is gone (`None`).
-    fn recover<F>(&self, why: &(impl std::fmt::Display + ?Sized), attempt: impl Fn() -> F + Send + 'static)
-    where
+    fn recover<F>(
+        &self,
+        why: &(impl std::fmt::Display + ?Sized),
+        attempt: impl Fn() -> F + Send + 'static,
+    ) where
         F: Future<Output = Option<bool>> + Send,
     {
         self.gate.shut();
@@ -358,6 +360,6 @@ impl Record for Load {
         if summary.class == Class::Failure {
             self.sample(Class::Failure);
         }
-        self.metrics.response(summary);
+        summary.count(&self.metrics);
     }
 }

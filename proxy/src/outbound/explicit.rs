@@ -29,8 +29,11 @@ use std::{pin::Pin, sync::Arc};
 /// Routes each request of a connection by the authority it names.
 #[derive(Clone, Default)]
 pub struct Explicit {
-    last: Arc<Mutex<Option<(Arc<str>, Arc<TargetStack>)>>>,
+    last: Arc<Mutex<Option<Known>>>,
 }
+
+/// An authority and the target it named.
+type Known = (Arc<str>, Arc<TargetStack>);
 
 impl Router for Explicit {
     async fn route(

@@ -3,12 +3,14 @@
 use super::{
     Outbound, Shared,
     endpoint::EndpointBody,
+    metrics::RouteRecord,
     target::{Action, TargetStack, choose},
 };
 use crate::{
     http::{
         Version,
-        body::ResponseBody,
+        account::Account,
+        body::{Observed, ResponseBody},
         check::check,
         error::{BoxError, Kind, ProxyError},
         headers,
@@ -26,11 +28,15 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
+use tokio::time::Instant;
 use tower::ServiceBuilder;
 use tower_service::Service;
 
 /// A response on its way to the application.
-pub type RouteResponse = Response<ResponseBody<EndpointBody>>;
+pub type RouteResponse = Response<ResponseBody<RouteBody>>;
+
+/// The body of a backend's response; its end is counted for the route too.
+pub type RouteBody = Observed<EndpointBody, Account<RouteRecord>>;
 
 type RouteFuture = Pin<Box<dyn Future<Output = Result<RouteResponse, ProxyError>> + Send>>;
 
@@ -61,8 +67,13 @@ impl Outbound {
                 outbound: self.clone(),
                 router,
             });
-        shared.metrics.protocol(version);
-        let served = server::serve(io, version, stack, &shared.settings.server, shared.drain.clone());
+        let served = server::serve(
+            io,
+            version,
+            stack,
+            &shared.settings.server,
+            shared.drain.clone(),
+        );
         if let Err(error) = served.await {
             tracing::debug!(%error, "Connection of the application ended");
         }
@@ -117,24 +128,27 @@ impl TargetStack {
     ) -> Result<RouteResponse, ProxyError> {
         let routes = self.routes(&shared.backends, &shared.metrics);
         let route = routes.http(Version::of(&req));
-        let backend = match &route.action {
-            Action::Dispatch(backends) => choose(backends),
+        let choice = match &route.action {
+            Action::Dispatch(choices) => choose(choices),
             Action::Fail { status, message } => {
                 return Err(self.error(Kind::Refused(*status), "route", (**message).into()));
             }
         };
-        let Some(backend) = backend else {
+        let Some(choice) = choice else {
             return Err(self.error(Kind::NoRoute, "route", "no backend has a weight".into()));
         };
-        let timer = route.metrics.request();
-        match backend.balance.send(req).await {
+        let grpc = headers::is_grpc(req.headers());
+        let record = RouteRecord::new(&route.metrics, &choice.metrics, grpc);
+        let req = req.map(|body| Observed::new(body, record.frames()));
+        let sent = Instant::now();
+        match choice.backend.balance.send(req).await {
             Ok(rsp) => {
-                timer.response(rsp.status());
-                Ok(rsp.map(ResponseBody::Upstream))
+                let account = Account::new(&rsp, sent, record);
+                Ok(rsp.map(|body| ResponseBody::Upstream(Observed::new(body, account))))
             }
             Err(error) => {
                 let error = self.balance_error(error);
-                timer.failed(error.kind());
+                record.failed(error.kind());
                 Err(error)
             }
         }

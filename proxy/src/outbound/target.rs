@@ -3,18 +3,21 @@
 //! A target's routes are built once per policy, not per request: a request
 //! compares one pointer to see that they are still right.
 
-use super::backend::{Backends, HttpBackend, TcpBackend};
+use super::{
+    backend::{Backends, HttpBackend, TcpBackend},
+    metrics::{ByProtocol, OutboundMetrics, TargetMetrics},
+};
 use crate::{
     cache::Cache,
     discovery::Lookup,
     http::Version,
-    metrics::{OutboundMetrics, RouteMetrics},
-    policy::{Backend, OutboundPolicy, Protocol, Route, RouteAction, Target},
+    metrics::{BackendMetrics, RouteMetrics},
+    policy::{Backend, Metadata, OutboundPolicy, Protocol, Route, RouteAction, Target},
 };
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use rand::Rng;
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 /// Targets by address or name.
 pub type Targets = Cache<Target, TargetStack>;
@@ -22,6 +25,7 @@ pub type Targets = Cache<Target, TargetStack>;
 /// A target with its routes.
 pub struct TargetStack {
     name: Arc<str>,
+    addr: Option<SocketAddr>,
     lookup: Lookup<OutboundPolicy>,
     routes: ArcSwap<Routes>,
 }
@@ -29,6 +33,8 @@ pub struct TargetStack {
 /// The routes made of one policy.
 pub struct Routes {
     policy: Arc<OutboundPolicy>,
+    /// Numbers of the target's connections.
+    pub metrics: TargetMetrics,
     /// For HTTP/1 requests.
     pub http1: Routed<HttpBackend>,
     /// For HTTP/2 requests.
@@ -40,15 +46,23 @@ pub struct Routes {
 /// A route with the backends of its protocol.
 pub struct Routed<B> {
     /// Numbers of the route.
-    pub metrics: Arc<RouteMetrics>,
+    pub metrics: ByProtocol<RouteMetrics>,
     /// What it does.
     pub action: Action<B>,
+}
+
+/// A backend of a route.
+pub struct Choice<B> {
+    /// The backend.
+    pub backend: Arc<B>,
+    /// Numbers of what the route sends there.
+    pub metrics: ByProtocol<BackendMetrics>,
 }
 
 /// What a route does with its traffic.
 pub enum Action<B> {
     /// Sends it to one of these, by weight.
-    Dispatch(Vec<(Arc<B>, u32)>),
+    Dispatch(Vec<(Choice<B>, u32)>),
     /// Refuses it.
     Fail {
         /// HTTP status.
@@ -66,9 +80,14 @@ impl TargetStack {
         backends: &Backends,
         metrics: &OutboundMetrics,
     ) -> Self {
-        let routes = Routes::new(lookup.current(), backends, metrics);
+        let addr = match target {
+            Target::Addr(addr) => Some(*addr),
+            Target::Name(_) => None,
+        };
+        let routes = Routes::new(lookup.current(), addr, backends, metrics);
         Self {
             name: target.to_string().into(),
+            addr,
             lookup,
             routes: ArcSwap::from_pointee(routes),
         }
@@ -91,14 +110,19 @@ impl TargetStack {
         if Arc::ptr_eq(&routes.policy, &policy) {
             return routes;
         }
-        let routes = Arc::new(Routes::new(policy, backends, metrics));
+        let routes = Arc::new(Routes::new(policy, self.addr, backends, metrics));
         self.routes.store(routes.clone());
         routes
     }
 }
 
 impl Routes {
-    fn new(policy: Arc<OutboundPolicy>, backends: &Backends, metrics: &OutboundMetrics) -> Self {
+    fn new(
+        policy: Arc<OutboundPolicy>,
+        addr: Option<SocketAddr>,
+        backends: &Backends,
+        metrics: &OutboundMetrics,
+    ) -> Self {
         // A protocol that the policy has no route for takes the one it has: a
         // client that says it speaks HTTP is believed on an opaque port.
         let (http1, http2, opaque) = match &policy.protocol {
@@ -113,11 +137,12 @@ impl Routes {
             | Protocol::Opaque(route)
             | Protocol::Tls(route) => (route, route, route),
         };
-        let routed = |route: &Route| metrics.route(&policy.parent, &route.meta);
+        let parent = &policy.parent;
         Self {
-            http1: Routed::new(http1, routed(http1), |backend| backends.http(backend)),
-            http2: Routed::new(http2, routed(http2), |backend| backends.http(backend)),
-            tcp: Routed::new(opaque, routed(opaque), |backend| backends.tcp(backend)),
+            metrics: metrics.target(&policy, addr),
+            http1: Routed::new(parent, http1, metrics, |backend| backends.http(backend)),
+            http2: Routed::new(parent, http2, metrics, |backend| backends.http(backend)),
+            tcp: Routed::new(parent, opaque, metrics, |backend| backends.tcp(backend)),
             policy,
         }
     }
@@ -133,15 +158,20 @@ impl Routes {
 
 impl<B> Routed<B> {
     fn new(
+        parent: &Metadata,
         route: &Route,
-        metrics: Arc<RouteMetrics>,
+        metrics: &OutboundMetrics,
         mut backend: impl FnMut(&Arc<Backend>) -> Arc<B>,
     ) -> Self {
+        let mut choice = |policy: &Arc<Backend>| Choice {
+            backend: backend(policy),
+            metrics: metrics.backend(parent, &route.meta, &policy.meta),
+        };
         let action = match &route.action {
             RouteAction::Dispatch(backends) => Action::Dispatch(
                 backends
                     .iter()
-                    .map(|(policy, weight)| (backend(policy), *weight))
+                    .map(|(policy, weight)| (choice(policy), *weight))
                     .collect(),
             ),
             RouteAction::Fail { status, message } => Action::Fail {
@@ -149,7 +179,10 @@ impl<B> Routed<B> {
                 message: message.clone(),
             },
         };
-        Self { metrics, action }
+        Self {
+            metrics: metrics.route(parent, &route.meta),
+            action,
+        }
     }
 }
 

@@ -6,13 +6,12 @@ use super::{
 };
 use crate::{
     http::error::{BoxError, Kind, ProxyError},
-    outbound::backend::TcpBackend,
     transport::{connect::Connection, io::Io, splice::splice},
 };
 use mesh_balancer::{BalanceError, QueueError};
 
 /// Forwards `io` to the target until both sides are done.
-pub async fn forward(target: &TargetStack, mut io: impl Io, shared: &Shared) {
+pub(super) async fn forward(target: &TargetStack, mut io: impl Io, shared: &Shared) {
     let work = async {
         let mut server = match connect(target, shared).await {
             Ok(server) => server,
@@ -34,15 +33,18 @@ pub async fn forward(target: &TargetStack, mut io: impl Io, shared: &Shared) {
 
 async fn connect(target: &TargetStack, shared: &Shared) -> Result<Connection, ProxyError> {
     let routes = target.routes(&shared.backends, &shared.metrics);
-    let fail = |kind, cause: BoxError| ProxyError::new(kind, "balance", target.name().clone(), cause);
-    let backend: &TcpBackend = match &routes.tcp.action {
+    let fail =
+        |kind, cause: BoxError| ProxyError::new(kind, "balance", target.name().clone(), cause);
+    let choice = match &routes.tcp.action {
         Action::Fail { status, message } => {
             return Err(fail(Kind::Refused(*status), (**message).into()));
         }
-        Action::Dispatch(backends) => choose(backends)
-            .ok_or_else(|| fail(Kind::NoRoute, "no backend has a weight".into()))?,
+        Action::Dispatch(choices) => {
+            choose(choices).ok_or_else(|| fail(Kind::NoRoute, "no backend has a weight".into()))?
+        }
     };
-    backend
+    choice
+        .backend
         .balance
         .send(())
         .await

@@ -6,10 +6,10 @@
 
 use super::{
     header::{SessionProtocol, TransportHeader},
-    io::Counted,
+    io::{CountBytes, Counted},
     listener::SocketOptions,
 };
-use crate::metrics::TcpMetrics;
+use crate::metrics::{TcpMetrics, TcpOpen};
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
 use std::{io, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
@@ -78,7 +78,25 @@ pub struct Connector {
 }
 
 /// An open connection, counted.
-pub type Connection = Counted<Stream>;
+pub type Connection = Tracked<Stream>;
+
+/// A stream that is counted: its bytes, and itself until it is dropped.
+pub type Tracked<I> = Counted<I, TcpOpen>;
+
+/// Counts `io` in `metrics` from now until it is dropped.
+pub fn track<I>(io: I, metrics: &Arc<TcpMetrics>) -> Tracked<I> {
+    Counted::new(io, Arc::new(metrics.opened()))
+}
+
+impl CountBytes for TcpOpen {
+    fn read(&self, bytes: u64) {
+        self.metrics().read.increment(bytes);
+    }
+
+    fn written(&self, bytes: u64) {
+        self.metrics().write.increment(bytes);
+    }
+}
 
 /// TCP, or mutual TLS over it.
 #[derive(Debug)]
@@ -140,7 +158,7 @@ impl Connector {
                 addr: self.addr,
                 timeout: self.timeout,
             })??;
-        Ok(self.metrics.count(stream))
+        Ok(track(stream, &self.metrics))
     }
 
     /// Whether the endpoint takes TCP connections; the connection is not used.
@@ -276,10 +294,7 @@ impl AsyncWrite for Stream {
         }
     }
 
-    fn poll_flush(
-        self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_flush(cx))
     }
 

@@ -116,9 +116,10 @@ async fn read_message<I: AsyncRead + Unpin>(io: &mut I) -> Result<wire::Header, 
     if length > MAX_MESSAGE {
         return Err(HeaderError::TooLong(length));
     }
-    let mut message = [0; MAX_MESSAGE];
-    io.read_exact(&mut message[..length]).await?;
-    Ok(wire::Header::decode(&message[..length])?)
+    // On the heap, to keep the task of every connection small.
+    let mut message = vec![0; length];
+    io.read_exact(&mut message).await?;
+    Ok(wire::Header::decode(&message[..])?)
 }
 
 impl TryFrom<wire::Header> for TransportHeader {

@@ -1,6 +1,6 @@
 //! Copies bytes between two streams until both are done.
 //!
-//! Each direction is a [`pipe::Pipe`]: it reads, writes all of it, and only
+//! Each direction is a pipe: it reads, writes all of it, and only
 //! then reads again, so the peer's window is our back-pressure. The end of one
 //! direction shuts down the other stream's writing and leaves the opposite
 //! direction alone, as many protocols go on after a half-close.

@@ -2,26 +2,46 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use mesh_identity::IdentityName;
 use thiserror::Error;
-use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Show the certificates in PEM files: names, issuer, validity
+use crate::commands::runtime;
+
+mod connect;
+mod describe;
+
+use connect::{ConnectError, fetch};
+use describe::describe;
+
+/// Show certificates, of files or of a running workload: names, issuer, validity
+///
+/// With --connect the workload's proxy is asked as another proxy would, and has to prove its identity.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  mesh identity show identity/ca.crt identity/issuer.crt")]
+  mesh identity show identity/ca.crt identity/issuer.crt
+  mesh identity show --connect 10.1.0.7:4143 --name web.shop.serviceaccount.identity.mesh.cluster.local")]
 pub(crate) struct Args {
     /// PEM files, each with any number of certificates
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "connect", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Inbound address of a workload's proxy
+    #[arg(long, value_name = "ADDR", requires = "name", conflicts_with = "files")]
+    connect: Option<SocketAddr>,
+    /// The identity that it must have
+    #[arg(long, value_name = "IDENTITY", requires = "connect")]
+    name: Option<IdentityName>,
+    /// Trust anchors to verify it by
+    #[arg(long, value_name = "FILE", default_value = "identity/ca.crt")]
+    trust_anchors: PathBuf,
 }
 
-/// Why a file could not be shown.
+/// Why there is nothing to show.
 #[derive(Debug, Error)]
 pub(crate) enum ShowError {
     #[error("cannot read {}: {source}", path.display())]
@@ -34,14 +54,44 @@ pub(crate) enum ShowError {
         number: usize,
         cause: String,
     },
+    #[error("certificate {number} of {addr} cannot be parsed: {cause}")]
+    Presented {
+        addr: SocketAddr,
+        number: usize,
+        cause: String,
+    },
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
 }
 
-/// The text for all files.
+/// The text for all files, or for the workload.
 pub(super) fn run(args: &Args) -> Result<String, ShowError> {
-    args.files.iter().map(|path| show(path)).collect()
+    match (args.connect, &args.name) {
+        (Some(addr), Some(name)) => workload(addr, name, &args.trust_anchors),
+        _ => args.files.iter().map(|path| file(path)).collect(),
+    }
 }
 
-fn show(path: &Path) -> Result<String, ShowError> {
+fn workload(addr: SocketAddr, name: &IdentityName, anchors: &Path) -> Result<String, ShowError> {
+    let runtime = runtime().map_err(ShowError::Runtime)?;
+    let presented = runtime.block_on(fetch(addr, name, anchors))?;
+    let describe_one = |(number, der): (usize, &[u8])| match X509Certificate::from_der(der) {
+        Ok((_, certificate)) => Ok(format!("{addr} ({number})\n{}", describe(&certificate))),
+        Err(error) => Err(ShowError::Presented {
+            addr,
+            number,
+            cause: error.to_string(),
+        }),
+    };
+    (1..)
+        .zip(presented.iter().map(AsRef::as_ref))
+        .map(describe_one)
+        .collect()
+}
+
+fn file(path: &Path) -> Result<String, ShowError> {
     let pem = std::fs::read(path).map_err(|source| ShowError::Read {
         path: path.to_owned(),
         source,
@@ -72,98 +122,5 @@ fn show(path: &Path) -> Result<String, ShowError> {
     }
 }
 
-fn describe(certificate: &X509Certificate<'_>) -> String {
-    let validity = certificate.validity();
-    let left = match validity.time_to_expiration() {
-        Some(left) => format!("{} left", days(left.unsigned_abs())),
-        None if validity.not_after < x509_parser::time::ASN1Time::now() => "expired".to_owned(),
-        None => "not valid yet".to_owned(),
-    };
-    let kind = if certificate.is_ca() {
-        "authority"
-    } else {
-        "workload"
-    };
-    let names = match names(certificate) {
-        names if names.is_empty() => "none".to_owned(),
-        names => names.join(", "),
-    };
-    format!(
-        "  kind      {kind}\n  names     {names}\n  subject   {}\n  issuer    {}\n  serial    {}\n  valid     {} to {} ({left})\n",
-        certificate.subject(),
-        certificate.issuer(),
-        certificate.raw_serial_as_string(),
-        validity.not_before,
-        validity.not_after,
-    )
-}
-
-/// The names that a certificate speaks for, in their order: a peer takes the first.
-fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let extension = certificate.subject_alternative_name().ok().flatten();
-    let names = extension
-        .map(|extension| extension.value.general_names.as_slice())
-        .unwrap_or_default();
-    names
-        .iter()
-        .map(|name| match name {
-            GeneralName::DNSName(name) | GeneralName::URI(name) => (*name).to_owned(),
-            other => other.to_string(),
-        })
-        .collect()
-}
-
-fn days(left: Duration) -> String {
-    match left.as_secs() / 86_400 {
-        0 => humantime::format_duration(Duration::from_secs(left.as_secs() / 60 * 60)).to_string(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use mesh_identity::ca;
-
-    use super::*;
-
-    #[test]
-    fn root_and_issuer_are_described() {
-        let dir = tempfile::tempdir().unwrap();
-        ca::create_root_and_issuer(dir.path(), &ca::Options::default()).unwrap();
-        let files = vec![
-            dir.path().join(ca::TRUST_ANCHORS),
-            dir.path().join(ca::ISSUER_CERTIFICATE),
-        ];
-        let text = run(&Args { files }).unwrap();
-        assert!(text.contains("subject   CN=root.cluster.local\n"), "{text}");
-        assert!(
-            text.contains(
-                "subject   CN=identity.cluster.local\n  issuer    CN=root.cluster.local\n"
-            ),
-            "{text}"
-        );
-        assert!(text.contains("(364 days left)"), "{text}");
-    }
-
-    #[test]
-    fn a_file_without_certificate_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        ca::create_root_and_issuer(dir.path(), &ca::Options::default()).unwrap();
-        let key = dir.path().join(ca::ISSUER_KEY);
-        let error = run(&Args { files: vec![key] }).unwrap_err().to_string();
-        assert!(
-            error.ends_with("issuer.key holds no PEM certificate"),
-            "{error}"
-        );
-        let error = run(&Args {
-            files: vec!["/no/such".into()],
-        })
-        .unwrap_err()
-        .to_string();
-        assert!(
-            error.starts_with("cannot read /no/such: No such file"),
-            "{error}"
-        );
-    }
-}
+mod tests;

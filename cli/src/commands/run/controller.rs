@@ -4,6 +4,11 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use mesh_controller::Config;
+
+use super::{asked_to_stop, log};
+use crate::commands::runtime;
+
 /// Settings of the controller; everything else is as the binary `mesh-controller` has it by default.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -21,6 +26,18 @@ pub(crate) struct Args {
     admin: SocketAddr,
 }
 
-pub(super) fn run(_args: Args) -> Result<(), Box<dyn Error>> {
-    Err("the controller is not here yet".into())
+pub(super) fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    log();
+    let config = config(args)?;
+    runtime()?.block_on(async { Ok(mesh_controller::run(config, asked_to_stop()?).await?) })
+}
+
+fn config(args: Args) -> Result<Config, Box<dyn Error>> {
+    let mut config = Config::new(args.source);
+    config.destination_addr = args.destination;
+    config.policy_addr = args.policy;
+    config.admin_addr = args.admin;
+    // The workloads of the demo are on loopback addresses.
+    config.cluster_networks = vec!["127.0.0.0/8".parse()?];
+    Ok(config)
 }

@@ -23,7 +23,7 @@ struct Claims {
     iat: Option<u64>,
 }
 
-/// Verifies tokens of a [`LocalTokenKey`] with its public half.
+/// Verifies tokens of a [`LocalTokenKey`](super::LocalTokenKey) with its public half.
 pub struct LocalVerifier {
     key: DecodingKey,
     validation: Validation,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::PortSet;
 
 fn shown<T: Value>(text: &str) -> Option<String> {
     T::parse(text).map(|value| value.show())

@@ -11,14 +11,16 @@ use super::{InField as _, Invalid, duration, each, metadata};
 use crate::policy::{Metadata, OutboundPolicy, Protocol, Route, RouteAction};
 use http::StatusCode;
 use linkerd2_proxy_api::{
-    grpc_route::GrpcFailureInjector,
-    http_route::{HttpRouteMatch, Ratio, path_match::Kind as Path},
-    meta, opaque_route,
+    http_route::{HttpRouteMatch, path_match::Kind as Path},
+    meta,
     outbound::{self as api, proxy_protocol as protocol},
 };
 use std::{sync::Arc, time::Duration};
 
 mod backend;
+mod failure;
+
+use failure::{fail, grpc_failure, http_failure, opaque_failure, tls_failure};
 
 /// Converts a policy; `detect_timeout` is for one that names none.
 pub(in crate::discovery) fn policy(
@@ -81,13 +83,6 @@ fn catch_all(routes: Vec<Option<Route>>) -> Arc<Route> {
         meta: Metadata::of_default("no-route"),
         action: fail(StatusCode::NOT_FOUND, "no route matches"),
     }))
-}
-
-fn fail(status: StatusCode, message: &str) -> RouteAction {
-    RouteAction::Fail {
-        status,
-        message: message.into(),
-    }
 }
 
 /// What a rule says in common, whatever its route's kind.
@@ -183,8 +178,8 @@ fn opaque_rules(route: api::OpaqueRoute) -> Result<Option<Route>, Invalid> {
 }
 
 fn tls_rules(route: api::TlsRoute) -> Result<Option<Route>, Invalid> {
-    let rules = route.rules.into_iter().enumerate();
-    let found = rules.filter(|_| route.snis.is_empty()).next();
+    let mut rules = route.rules.into_iter().enumerate();
+    let found = rules.find(|_| route.snis.is_empty());
     first_rule(route.metadata, found, |rule| Rule {
         failure: rule.filters.into_iter().find_map(|f| tls_failure(f.kind?)),
         backends: shares!(rule.backends, tls_route, tls_failure),
@@ -246,67 +241,4 @@ fn matches_every_request(matched: &HttpRouteMatch) -> bool {
         && matched.headers.is_empty()
         && matched.query_params.is_empty()
         && matched.method.is_none()
-}
-
-/// Only a filter that fails every request is a failure of the route.
-fn always(ratio: Option<&Ratio>) -> bool {
-    ratio.is_none_or(|ratio| ratio.numerator >= ratio.denominator)
-}
-
-fn http_failure(filter: api::http_route::filter::Kind) -> Option<RouteAction> {
-    let api::http_route::filter::Kind::FailureInjector(failure) = filter else {
-        return None;
-    };
-    let status = u16::try_from(failure.status).ok();
-    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-    always(failure.ratio.as_ref()).then(|| {
-        fail(
-            status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            &failure.message,
-        )
-    })
-}
-
-fn grpc_failure(filter: api::grpc_route::filter::Kind) -> Option<RouteAction> {
-    let api::grpc_route::filter::Kind::FailureInjector(failure) = filter else {
-        return None;
-    };
-    always(failure.ratio.as_ref()).then(|| fail(http_status(&failure), &failure.message))
-}
-
-/// The HTTP status whose gRPC code (by the error table) is the injected one, where
-/// there is one.
-fn http_status(failure: &GrpcFailureInjector) -> StatusCode {
-    match tonic::Code::from_i32(i32::try_from(failure.code).unwrap_or_default()) {
-        tonic::Code::PermissionDenied => StatusCode::FORBIDDEN,
-        tonic::Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        tonic::Code::NotFound | tonic::Code::Unimplemented => StatusCode::NOT_FOUND,
-        tonic::Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        tonic::Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-fn opaque_failure(filter: api::opaque_route::filter::Kind) -> Option<RouteAction> {
-    use api::opaque_route::filter::Kind;
-    Some(match filter {
-        Kind::Forbidden(_) => forbidden(),
-        Kind::Invalid(invalid) => self::invalid(&invalid),
-    })
-}
-
-fn tls_failure(filter: api::tls_route::filter::Kind) -> Option<RouteAction> {
-    use api::tls_route::filter::Kind;
-    Some(match filter {
-        Kind::Forbidden(_) => forbidden(),
-        Kind::Invalid(invalid) => self::invalid(&invalid),
-    })
-}
-
-fn forbidden() -> RouteAction {
-    fail(StatusCode::FORBIDDEN, "the policy forbids it")
-}
-
-fn invalid(filter: &opaque_route::Invalid) -> RouteAction {
-    fail(StatusCode::INTERNAL_SERVER_ERROR, &filter.message)
 }

@@ -3,7 +3,7 @@
 use super::{ClientResponse, ClientSettings, Lease, SendError};
 use crate::{
     http::{
-        body::Observed,
+        body::{Observed, RequestBody},
         error::BoxError,
         headers,
     },
@@ -11,10 +11,7 @@ use crate::{
 };
 use futures::future::poll_fn;
 use http::Request;
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{Builder, SendRequest},
-};
+use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
@@ -29,7 +26,7 @@ pub(super) struct H1Pool {
 
 #[derive(Debug, Default)]
 struct Idle {
-    connections: Vec<(SendRequest<Incoming>, Instant)>,
+    connections: Vec<(SendRequest<RequestBody>, Instant)>,
     /// A sweeper runs while there is something to sweep.
     swept: bool,
 }
@@ -37,7 +34,7 @@ struct Idle {
 /// A connection on loan to a response.
 #[derive(Debug)]
 pub struct Returning {
-    connection: Option<(Weak<H1Pool>, SendRequest<Incoming>)>,
+    connection: Option<(Weak<H1Pool>, SendRequest<RequestBody>)>,
 }
 
 impl H1Pool {
@@ -57,7 +54,7 @@ impl H1Pool {
 
     pub(super) async fn send(
         self: &Arc<Self>,
-        mut req: Request<Incoming>,
+        mut req: Request<RequestBody>,
     ) -> Result<ClientResponse, Box<SendError>> {
         let single_use = headers::is_upgrade(&req) || req.version() == http::Version::HTTP_10;
         loop {
@@ -87,7 +84,7 @@ impl H1Pool {
         }
     }
 
-    async fn connect(&self) -> Result<SendRequest<Incoming>, BoxError> {
+    async fn connect(&self) -> Result<SendRequest<RequestBody>, BoxError> {
         let io = self.connector.connect(Session::Http1).await?;
         let (connection, driver) = Builder::new()
             .max_headers(self.settings.max_headers)
@@ -104,7 +101,7 @@ impl H1Pool {
 
     /// The newest idle connection that still lives. One whose last response
     /// has just ended may need a turn of its driver before it is ready.
-    async fn take(&self) -> Option<SendRequest<Incoming>> {
+    async fn take(&self) -> Option<SendRequest<RequestBody>> {
         loop {
             let (mut connection, _) = self.idle.lock().connections.pop()?;
             if connection.is_ready() {
@@ -116,7 +113,7 @@ impl H1Pool {
         }
     }
 
-    fn put(self: &Arc<Self>, connection: SendRequest<Incoming>) {
+    fn put(self: &Arc<Self>, connection: SendRequest<RequestBody>) {
         if connection.is_closed() {
             return;
         }
@@ -152,7 +149,7 @@ async fn sweep(pool: Weak<H1Pool>, interval: std::time::Duration) {
 }
 
 impl Returning {
-    fn new(pool: &Arc<H1Pool>, connection: SendRequest<Incoming>, single_use: bool) -> Self {
+    fn new(pool: &Arc<H1Pool>, connection: SendRequest<RequestBody>, single_use: bool) -> Self {
         Self {
             connection: (!single_use).then(|| (Arc::downgrade(pool), connection)),
         }

@@ -7,15 +7,15 @@
 
 use super::{ClientResponse, ClientSettings, Lease, SendError};
 use crate::{
-    http::{body::Observed, error::BoxError},
+    http::{
+        body::{Observed, RequestBody},
+        error::BoxError,
+    },
     transport::connect::{Connector, Session},
 };
 use futures::future::poll_fn;
 use http::Request;
-use hyper::{
-    body::Incoming,
-    client::conn::http2::{Builder, SendRequest},
-};
+use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use std::{
@@ -40,7 +40,7 @@ pub(super) struct H2Pool {
 
 #[derive(Clone, Debug)]
 struct Connection {
-    sender: SendRequest<Incoming>,
+    sender: SendRequest<RequestBody>,
     /// Streams open now.
     streams: Arc<AtomicUsize>,
     /// Streams the peer allows.
@@ -69,7 +69,7 @@ impl H2Pool {
 
     pub(super) async fn send(
         &self,
-        req: Request<Incoming>,
+        req: Request<RequestBody>,
     ) -> Result<ClientResponse, Box<SendError>> {
         let (mut sender, guard) = match self.lease().await {
             Ok(lease) => lease,
@@ -81,7 +81,7 @@ impl H2Pool {
         }
     }
 
-    async fn lease(&self) -> Result<(SendRequest<Incoming>, StreamGuard), BoxError> {
+    async fn lease(&self) -> Result<(SendRequest<RequestBody>, StreamGuard), BoxError> {
         if let Some(lease) = self.open() {
             return Ok(lease);
         }
@@ -97,7 +97,7 @@ impl H2Pool {
     }
 
     /// A stream on a connection that has room, if there is one.
-    fn open(&self) -> Option<(SendRequest<Incoming>, StreamGuard)> {
+    fn open(&self) -> Option<(SendRequest<RequestBody>, StreamGuard)> {
         let mut connections = self.connections.lock();
         if connections.iter().any(|c| c.sender.is_closed()) {
             connections.retain(|c| !c.sender.is_closed());
@@ -150,7 +150,7 @@ impl Connection {
         self.streams.load(Relaxed) < self.limit.load(Relaxed)
     }
 
-    fn lease(&self) -> (SendRequest<Incoming>, StreamGuard) {
+    fn lease(&self) -> (SendRequest<RequestBody>, StreamGuard) {
         self.streams.fetch_add(1, Relaxed);
         let streams = Some(self.streams.clone());
         (self.sender.clone(), StreamGuard { streams })

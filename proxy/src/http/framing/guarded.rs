@@ -1,13 +1,13 @@
 //! The stream under hyper's server: passes on what [`Framing`] passes.
 
+use super::answers::{Handle, Shared};
 use super::machine::{Framing, Part, Step};
 use super::violation::Violation;
 use bytes::{Buf, Bytes};
-use parking_lot::Mutex;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Put behind a head that is incomplete: wherever in a head a NUL stands, hyper
@@ -26,23 +26,6 @@ pub struct Guarded<I> {
     /// Bytes read and not passed on: behind a request that may become a tunnel.
     held: Bytes,
     shared: Arc<Shared>,
-}
-
-/// What the service's side tells and asks a [`Guarded`] stream.
-#[derive(Clone, Debug)]
-pub struct Handle(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    violation: OnceLock<Violation>,
-    answers: Mutex<Answers>,
-}
-
-#[derive(Debug, Default)]
-struct Answers {
-    count: u64,
-    tunnel: bool,
-    waiting: Option<Waker>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +50,7 @@ impl<I> Guarded<I> {
     /// is silent after a request with Upgrade.
     pub fn new(io: I) -> (Self, Handle) {
         let shared = Arc::<Shared>::default();
-        let handle = Handle(shared.clone());
+        let handle = Handle::new(shared.clone());
         let framing = Framing::new();
         (
             Self {
@@ -260,35 +243,5 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<I> {
             self.discard(cx);
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-impl Handle {
-    /// Why the connection was refused, if it was; for the log and the metric.
-    pub fn violation(&self) -> Option<&'static str> {
-        self.0.violation.get().map(|violation| violation.reason())
-    }
-
-    /// Tells that the next request was answered, and whether the answer makes a
-    /// tunnel of the connection. [`Handle::watch`] calls it for every answer.
-    pub(super) fn answered(&self, tunnel: bool) {
-        let mut answers = self.0.answers.lock();
-        answers.count += 1;
-        answers.tunnel |= tunnel;
-        if let Some(waker) = answers.waiting.take() {
-            waker.wake();
-        }
-    }
-}
-
-impl Shared {
-    /// Whether the connection is a tunnel, once `requests` were answered.
-    fn poll_answer(&self, cx: &mut Context<'_>, requests: u64) -> Poll<bool> {
-        let mut answers = self.answers.lock();
-        if answers.count >= requests {
-            return Poll::Ready(answers.tunnel);
-        }
-        answers.waiting = Some(cx.waker().clone());
-        Poll::Pending
     }
 }

@@ -1,7 +1,8 @@
 //! Where a message ends: a state machine over a client's bytes.
 
-use super::field::{Fact, Value, Word};
-use super::grammar::{is_target, is_token, is_value, run};
+use super::field::{Value, Word};
+use super::grammar::{is_target, is_token, is_value, long_run, run};
+use super::head::Head;
 use super::violation::Violation;
 
 /// Follows the requests of one connection.
@@ -79,19 +80,6 @@ enum State {
     ChunkLf,
     /// The answer decides what follows.
     Undecided,
-}
-
-/// What the head, or the trailers, said so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Head {
-    http11: bool,
-    connect: bool,
-    upgrade: bool,
-    host: bool,
-    chunked: bool,
-    length: Option<u64>,
-    /// The fields are trailers.
-    trailers: bool,
 }
 
 const VERSION: &[u8] = b"HTTP/1.";
@@ -172,7 +160,7 @@ impl Framing {
             }
             State::Target(_) if is_target(b) => {
                 self.state = State::Target(true);
-                return Ok(run(bytes, is_target));
+                return Ok(long_run(bytes, is_target));
             }
             State::Target(true) if b == b' ' => State::Version(0),
             State::Version(n) if VERSION.get(n) == Some(&b) => State::Version(n + 1),
@@ -209,7 +197,7 @@ impl Framing {
                 State::Value
             }
             State::Value if is_value(b) => {
-                let n = run(bytes, is_value);
+                let n = long_run(bytes, is_value);
                 self.value.push(&bytes[..n])?;
                 return Ok(n);
             }
@@ -314,38 +302,4 @@ fn longer(size: u64, b: u8) -> Result<u64, Violation> {
     let digit = char::from(b).to_digit(16).ok_or(Violation::ChunkSize)?;
     let size = size.checked_mul(16).ok_or(Violation::ChunkSize)?;
     Ok(size | u64::from(digit))
-}
-
-impl Head {
-    fn learn(&mut self, fact: Fact) -> Result<(), Violation> {
-        match fact {
-            Fact::Nothing | Fact::Upgrade if self.trailers => {}
-            _ if self.trailers => return Err(Violation::Trailer),
-            Fact::Nothing => {}
-            Fact::Upgrade => self.upgrade = true,
-            Fact::Host if self.host => return Err(Violation::SeveralHosts),
-            Fact::Host => self.host = true,
-            Fact::Length(_) if self.chunked => return Err(Violation::LengthAndEncoding),
-            Fact::Length(length) if self.length.is_some_and(|first| first != length) => {
-                return Err(Violation::DifferingLengths);
-            }
-            Fact::Length(length) => self.length = Some(length),
-            Fact::Chunked if !self.http11 => return Err(Violation::EncodingInHttp10),
-            Fact::Chunked if self.length.is_some() => return Err(Violation::LengthAndEncoding),
-            Fact::Chunked if self.chunked => return Err(Violation::TransferEncoding),
-            Fact::Chunked => self.chunked = true,
-        }
-        Ok(())
-    }
-
-    /// What only the end of a head shows.
-    fn check(&self) -> Result<(), Violation> {
-        if self.http11 && !self.host {
-            return Err(Violation::NoHost);
-        }
-        if self.connect && (self.chunked || self.length.is_some_and(|length| length > 0)) {
-            return Err(Violation::ConnectBody);
-        }
-        Ok(())
-    }
 }

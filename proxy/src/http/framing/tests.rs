@@ -1,4 +1,6 @@
 use super::*;
+use futures::FutureExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::{Answer, serve};
 
 mod differential;
@@ -128,6 +130,27 @@ async fn a_tunnel_is_left_alone() {
             assert_eq!(served.violation, None);
         }
     }
+}
+
+/// Unread bytes would make the kernel reset the connection when it is closed,
+/// and a reset can take the answer with it.
+#[tokio::test]
+async fn what_was_sent_behind_a_refused_head_is_read_away() {
+    let (mut client, server) = tokio::io::duplex(10_000);
+    let (mut guarded, handle) = Guarded::new(server);
+    let bytes = ["GET / HTTP/1.1\r\n\r\n", &"x".repeat(10_000)].concat();
+    client.write_all(&bytes.as_bytes()[..10_000]).await.unwrap();
+    let mut passed = String::new();
+    guarded.read_to_string(&mut passed).await.unwrap();
+    assert_eq!(passed, "GET / HTTP/1.1\r\n\r\0\r\n\r\n");
+    assert_eq!(handle.violation(), Some("no Host header"));
+    guarded.shutdown().await.unwrap();
+    // All the room is there again.
+    client
+        .write_all(&[0; 10_000])
+        .now_or_never()
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Sees the answers, which decide whether a connection stays HTTP.
 
-use super::guarded::Handle;
+use super::answers::Handle;
 use http::{Method, Request, Response, StatusCode};
 use hyper::service::Service;
 use pin_project_lite::pin_project;

@@ -1,0 +1,87 @@
+//! `/live`, `/ready` and `/metrics`, on a listener of their own.
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::{convert::Infallible, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+/// Scrapers and probes are few; more is a mistake or an attack.
+const MAX_CONNECTIONS: usize = 64;
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Before accepting again when the system has no file descriptors left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What the answers depend on.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    /// True once the objects have been read, and false again at shutdown.
+    pub(crate) ready: watch::Receiver<bool>,
+    pub(crate) metrics: Option<PrometheusHandle>,
+}
+
+impl Admin {
+    /// Serves until dropped.
+    pub(crate) async fn serve(self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.len() >= MAX_CONNECTIONS {
+                connections.join_next().await;
+            }
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((tcp, _)) => {
+                        connections.spawn(self.clone().connection(tcp));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "Can't accept an admin connection");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+
+    async fn connection(self, tcp: TcpStream) {
+        let service = service_fn(move |request| {
+            let response = self.answer(&request);
+            async { Ok::<_, Infallible>(response) }
+        });
+        // A connection that fails is the client's business.
+        let _ = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(16 * 1024)
+            .serve_connection(TokioIo::new(tcp), service)
+            .await;
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        }
+        match (request.uri().path(), &self.metrics) {
+            ("/live", _) => text(StatusCode::OK, "live\n"),
+            ("/ready", _) if *self.ready.borrow() => text(StatusCode::OK, "ready\n"),
+            ("/ready", _) => text(StatusCode::SERVICE_UNAVAILABLE, "objects not read yet\n"),
+            ("/metrics", Some(metrics)) => text(StatusCode::OK, metrics.render()),
+            _ => text(StatusCode::NOT_FOUND, "try /live, /ready or /metrics\n"),
+        }
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let plain = header::HeaderValue::from_static("text/plain; version=0.0.4");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}

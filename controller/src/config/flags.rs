@@ -1,0 +1,153 @@
+//! The command line of `mesh-controller`; every flag is an environment
+//! variable too.
+
+use super::Config;
+use crate::model::{inbound::DefaultPolicy, ports::PortSet};
+use clap::Parser;
+use ipnet::IpNet;
+use std::{net::SocketAddr, path::PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  # Serve the manifests of a directory to proxies on this machine
+  mesh-controller --source ./manifests
+
+  # Refuse clients without an identity unless a workload says otherwise
+  mesh-controller --source ./manifests --default-inbound-policy all-authenticated
+
+  # Any free ports (they are in the first log line)
+  mesh-controller --source ./manifests --destination-addr 127.0.0.1:0 \\
+    --policy-addr 127.0.0.1:0 --admin-addr 127.0.0.1:0";
+
+/// Tells proxies where services are and what policy applies, from a directory
+/// of Kubernetes manifests.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "mesh-controller", version, after_help = EXAMPLES)]
+pub struct Flags {
+    /// Directory of manifests (.yaml, .yml, .json); watched for changes
+    #[arg(long, env = "MESH_CONTROLLER_SOURCE", value_name = "DIR")]
+    source: PathBuf,
+    /// Where the destination and balancing services listen
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_DESTINATION_ADDR",
+        default_value = "127.0.0.1:8086"
+    )]
+    destination_addr: SocketAddr,
+    /// Where the policy services listen
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_POLICY_ADDR",
+        default_value = "127.0.0.1:8090"
+    )]
+    policy_addr: SocketAddr,
+    /// Where /live, /ready and /metrics listen
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_ADMIN_ADDR",
+        default_value = "127.0.0.1:9990"
+    )]
+    admin_addr: SocketAddr,
+    /// Namespace of the control plane, part of every identity
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_NAMESPACE",
+        default_value = "mesh",
+        value_name = "NAME"
+    )]
+    identity_namespace: String,
+    /// Trust domain, the last part of every identity
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_TRUST_DOMAIN",
+        default_value = "cluster.local",
+        value_name = "DOMAIN"
+    )]
+    trust_domain: String,
+    /// DNS domain of services
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_CLUSTER_DOMAIN",
+        default_value = "cluster.local",
+        value_name = "DOMAIN"
+    )]
+    cluster_domain: String,
+    /// Who may connect where nothing else is said: all-unauthenticated,
+    /// all-authenticated, cluster-unauthenticated, cluster-authenticated, deny
+    /// or audit
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_DEFAULT_INBOUND_POLICY",
+        default_value = "all-unauthenticated",
+        value_name = "POLICY"
+    )]
+    default_inbound_policy: DefaultPolicy,
+    /// Ports not to be parsed, where no annotation says otherwise
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_OPAQUE_PORTS",
+        default_value = "25,587,3306,4444,5432,6379,9300,11211",
+        value_name = "PORTS"
+    )]
+    opaque_ports: PortSet,
+    /// Networks of pods and services; other addresses are forwarded as they are
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_CLUSTER_NETWORKS",
+        value_delimiter = ',',
+        default_value = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8",
+        value_name = "CIDRS"
+    )]
+    cluster_networks: Vec<IpNet>,
+    /// Networks that HTTP probes come from
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_PROBE_NETWORKS",
+        value_delimiter = ',',
+        default_value = "0.0.0.0/0,::/0",
+        value_name = "CIDRS"
+    )]
+    probe_networks: Vec<IpNet>,
+    /// Leave out IPv6 endpoints
+    #[arg(long, env = "MESH_CONTROLLER_DISABLE_IPV6")]
+    disable_ipv6: bool,
+    /// Don't let proxies carry HTTP/1 over HTTP/2 between each other
+    #[arg(long, env = "MESH_CONTROLLER_DISABLE_H2_UPGRADE")]
+    disable_h2_upgrade: bool,
+    /// Give endpoints in the client's zone ten times the weight
+    #[arg(long, env = "MESH_CONTROLLER_PREFER_LOCAL_ZONE")]
+    prefer_local_zone: bool,
+    /// Updates that may wait for a slow client before its stream is ended
+    #[arg(long, env = "MESH_CONTROLLER_STREAM_QUEUE", default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    stream_queue: u32,
+    /// Logs at this level and above: error, warn, info, debug, trace
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_LOG",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
+    pub log: tracing::Level,
+}
+
+impl From<Flags> for Config {
+    fn from(flags: Flags) -> Self {
+        Self {
+            destination_addr: flags.destination_addr,
+            policy_addr: flags.policy_addr,
+            admin_addr: flags.admin_addr,
+            identity_namespace: flags.identity_namespace,
+            trust_domain: flags.trust_domain,
+            cluster_domain: flags.cluster_domain,
+            default_policy: flags.default_inbound_policy,
+            opaque_ports: flags.opaque_ports,
+            cluster_networks: flags.cluster_networks,
+            probe_networks: flags.probe_networks,
+            ipv6: !flags.disable_ipv6,
+            h2_upgrade: !flags.disable_h2_upgrade,
+            prefer_local_zone: flags.prefer_local_zone,
+            stream_queue: flags.stream_queue as usize,
+            ..Self::new(flags.source)
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! An outbound policy in API messages.
+
+use super::super::{DETECT_TIMEOUT, duration};
+use crate::model::{
+    outbound::{OutboundView, Protocol, ServicePolicy},
+    tuning::{ConsecutiveFailures, Retry, Timeouts, Tuning},
+};
+use linkerd2_proxy_api::{
+    destination::WeightedAddr,
+    http_route::{self, HttpRouteMatch, PathMatch, path_match},
+    meta::{Metadata, Resource, metadata},
+    opaque_route::Forbidden,
+    outbound::{
+        Backend, ExponentialBackoff, FailureAccrual, HttpRoute, OpaqueRoute, OutboundPolicy,
+        ProxyProtocol, Queue,
+        backend::{
+            BalanceP2c, EndpointDiscovery, Kind as BackendKind,
+            balance_p2c::{Load, PeakEwma},
+            endpoint_discovery::{DestinationGet, Kind as DiscoveryKind},
+        },
+        failure_accrual, http_route as http, opaque_route as opaque,
+        proxy_protocol::{Detect, Http1, Http2, Kind, Opaque},
+    },
+};
+use std::{net::SocketAddr, time::Duration};
+
+/// The latency that an endpoint is taken to have before it has shown its own.
+const DEFAULT_RTT: Duration = Duration::from_millis(30);
+/// How fast old latencies are forgotten.
+const DECAY: Duration = Duration::from_secs(10);
+/// Requests that may wait for an endpoint, and for how long.
+const QUEUE_CAPACITY: u32 = 100;
+const FAILFAST: Duration = Duration::from_secs(3);
+/// Linkerd's settings for retries, which no annotation changes.
+const RETRY_BODY_BYTES: u32 = 64 * 1024;
+const RETRY_MIN_BACKOFF: Duration = Duration::from_millis(25);
+const RETRY_MAX_BACKOFF: Duration = Duration::from_millis(250);
+
+/// The whole policy: each message replaces the last.
+pub(super) fn policy(view: &OutboundView, domain: &str) -> OutboundPolicy {
+    match view {
+        OutboundView::Service(policy) => service(policy, domain),
+        OutboundView::Forward(address) => forward(*address),
+    }
+}
+
+fn service(policy: &ServicePolicy, domain: &str) -> OutboundPolicy {
+    let metadata = Metadata {
+        kind: Some(metadata::Kind::Resource(Resource {
+            group: "core".to_owned(),
+            kind: "Service".to_owned(),
+            name: policy.name.clone(),
+            namespace: policy.namespace.clone(),
+            section: String::new(),
+            port: policy.port.into(),
+        })),
+    };
+    let backend = Backend {
+        metadata: Some(metadata.clone()),
+        queue: Some(queue()),
+        kind: Some(BackendKind::Balancer(balancer(policy, domain))),
+    };
+    let accrual = policy.tuning.accrual.as_ref().map(accrual);
+    let route = || vec![http_route("http", backend.clone(), "/", &policy.tuning)];
+    let http1 = || Http1 {
+        routes: route(),
+        failure_accrual: accrual.clone(),
+    };
+    let http2 = || Http2 {
+        routes: route(),
+        failure_accrual: accrual.clone(),
+    };
+    let opaque = || Opaque {
+        routes: vec![opaque_route("opaq", backend.clone())],
+    };
+    let kind = match policy.protocol {
+        Protocol::Detect => detect(opaque(), http1(), http2()),
+        Protocol::Http1 => Kind::Http1(http1()),
+        Protocol::Http2 => Kind::Http2(http2()),
+        Protocol::Opaque => Kind::Opaque(opaque()),
+        Protocol::Undefined => Kind::Opaque(Opaque {
+            routes: vec![forbidden()],
+        }),
+    };
+    OutboundPolicy {
+        protocol: Some(ProxyProtocol { kind: Some(kind) }),
+        metadata: Some(metadata),
+    }
+}
+
+/// An address outside the cluster: to where the client meant to connect.
+fn forward(address: SocketAddr) -> OutboundPolicy {
+    const NAME: &str = "egress-fallback";
+    let backend = Backend {
+        metadata: Some(default_metadata(NAME)),
+        queue: Some(queue()),
+        kind: Some(BackendKind::Forward(WeightedAddr {
+            addr: Some(address.into()),
+            weight: 1,
+            ..WeightedAddr::default()
+        })),
+    };
+    let route = || {
+        let mut route = http_route(NAME, backend.clone(), "/", &Tuning::default());
+        for rule in &mut route.rules {
+            // As Linkerd: a match without conditions, and no timeouts at all.
+            rule.matches = vec![HttpRouteMatch::default()];
+            rule.timeouts = None;
+        }
+        vec![route]
+    };
+    let http1 = Http1 {
+        routes: route(),
+        failure_accrual: None,
+    };
+    let http2 = Http2 {
+        routes: route(),
+        failure_accrual: None,
+    };
+    let opaque = Opaque {
+        routes: vec![opaque_route(NAME, backend.clone())],
+    };
+    OutboundPolicy {
+        protocol: Some(ProxyProtocol {
+            kind: Some(detect(opaque, http1, http2)),
+        }),
+        metadata: Some(default_metadata(NAME)),
+    }
+}
+
+fn detect(opaque: Opaque, http1: Http1, http2: Http2) -> Kind {
+    Kind::Detect(Detect {
+        timeout: Some(duration(DETECT_TIMEOUT)),
+        opaque: Some(opaque),
+        http1: Some(http1),
+        http2: Some(http2),
+    })
+}
+
+fn http_route(name: &str, backend: Backend, prefix: &str, tuning: &Tuning) -> HttpRoute {
+    let backend = http::RouteBackend {
+        backend: Some(backend),
+        ..http::RouteBackend::default()
+    };
+    let distribution =
+        http::distribution::Kind::FirstAvailable(http::distribution::FirstAvailable {
+            backends: vec![backend],
+        });
+    let path = PathMatch {
+        kind: Some(path_match::Kind::Prefix(prefix.to_owned())),
+    };
+    let rule = http::Rule {
+        matches: vec![HttpRouteMatch {
+            path: Some(path),
+            ..HttpRouteMatch::default()
+        }],
+        backends: Some(http::Distribution {
+            kind: Some(distribution),
+        }),
+        timeouts: Some(timeouts(&tuning.timeouts)),
+        retry: tuning.retry.as_ref().map(retry),
+        ..http::Rule::default()
+    };
+    HttpRoute {
+        metadata: Some(default_metadata(name)),
+        hosts: Vec::new(),
+        rules: vec![with_request_timeout(rule, &tuning.timeouts)],
+    }
+}
+
+/// Sets the deprecated field too: proxies before `timeouts` read that one.
+#[allow(deprecated)]
+fn with_request_timeout(rule: http::Rule, timeouts: &Timeouts) -> http::Rule {
+    http::Rule {
+        request_timeout: timeouts.request.map(duration),
+        ..rule
+    }
+}
+
+fn opaque_route(name: &str, backend: Backend) -> OpaqueRoute {
+    let backend = opaque::RouteBackend {
+        backend: Some(backend),
+        filters: Vec::new(),
+    };
+    let first = opaque::distribution::FirstAvailable {
+        backends: vec![backend],
+    };
+    OpaqueRoute {
+        metadata: Some(default_metadata(name)),
+        rules: vec![opaque::Rule {
+            backends: Some(opaque::Distribution {
+                kind: Some(opaque::distribution::Kind::FirstAvailable(first)),
+            }),
+            filters: Vec::new(),
+        }],
+    }
+}
+
+/// The route of a port that its service does not define.
+fn forbidden() -> OpaqueRoute {
+    let empty = opaque::distribution::Kind::Empty(opaque::distribution::Empty {});
+    OpaqueRoute {
+        metadata: Some(default_metadata("undefined-port")),
+        rules: vec![opaque::Rule {
+            backends: Some(opaque::Distribution { kind: Some(empty) }),
+            filters: vec![opaque::Filter {
+                kind: Some(opaque::filter::Kind::Forbidden(Forbidden {})),
+            }],
+        }],
+    }
+}
+
+fn balancer(policy: &ServicePolicy, domain: &str) -> BalanceP2c {
+    let ServicePolicy {
+        namespace,
+        name,
+        port,
+        ..
+    } = policy;
+    BalanceP2c {
+        discovery: Some(EndpointDiscovery {
+            kind: Some(DiscoveryKind::Dst(DestinationGet {
+                path: format!("{name}.{namespace}.svc.{domain}:{port}"),
+            })),
+        }),
+        load: Some(Load::PeakEwma(PeakEwma {
+            default_rtt: Some(duration(DEFAULT_RTT)),
+            decay: Some(duration(DECAY)),
+        })),
+    }
+}
+
+fn queue() -> Queue {
+    Queue {
+        capacity: QUEUE_CAPACITY,
+        failfast_timeout: Some(duration(FAILFAST)),
+    }
+}
+
+fn timeouts(timeouts: &Timeouts) -> http_route::Timeouts {
+    http_route::Timeouts {
+        request: timeouts.request.map(duration),
+        response: timeouts.response.map(duration),
+        idle: timeouts.idle.map(duration),
+    }
+}
+
+fn retry(retry: &Retry) -> http::Retry {
+    use http::retry::{Conditions, conditions::StatusRange};
+    let range = |&(start, end): &(u32, u32)| StatusRange { start, end };
+    http::Retry {
+        max_retries: retry.limit,
+        max_request_bytes: RETRY_BODY_BYTES,
+        conditions: Some(Conditions {
+            status_ranges: retry.statuses.iter().map(range).collect(),
+        }),
+        timeout: retry.timeout.map(duration),
+        backoff: Some(backoff(RETRY_MIN_BACKOFF, RETRY_MAX_BACKOFF, 1.0)),
+    }
+}
+
+fn accrual(accrual: &ConsecutiveFailures) -> FailureAccrual {
+    let failures = failure_accrual::ConsecutiveFailures {
+        max_failures: accrual.max_failures,
+        backoff: Some(backoff(
+            accrual.min_penalty,
+            accrual.max_penalty,
+            accrual.jitter,
+        )),
+    };
+    FailureAccrual {
+        kind: Some(failure_accrual::Kind::ConsecutiveFailures(failures)),
+        ..FailureAccrual::default()
+    }
+}
+
+fn backoff(min: Duration, max: Duration, jitter_ratio: f32) -> ExponentialBackoff {
+    ExponentialBackoff {
+        min_backoff: Some(duration(min)),
+        max_backoff: Some(duration(max)),
+        jitter_ratio,
+        ..ExponentialBackoff::default()
+    }
+}
+
+fn default_metadata(name: &str) -> Metadata {
+    Metadata {
+        kind: Some(metadata::Kind::Default(name.to_owned())),
+    }
+}

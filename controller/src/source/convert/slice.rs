@@ -1,0 +1,122 @@
+//! EndpointSlice.
+
+use super::{Converted, Invalid, invalid, ip, is_tcp, name, namespace, port};
+use crate::model::object::{Object, Slice, SliceEndpoint};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
+use std::net::IpAddr;
+
+/// Which service a slice belongs to.
+const SERVICE: &str = "kubernetes.io/service-name";
+
+pub(super) fn convert(slice: EndpointSlice) -> Result<Converted, Invalid> {
+    let mut warnings = Vec::new();
+    let (name, namespace) = (name(&slice.metadata)?, namespace(&slice.metadata));
+    let family = match slice.address_type.as_str() {
+        "IPv4" => IpAddr::is_ipv4 as fn(&IpAddr) -> bool,
+        "IPv6" => IpAddr::is_ipv6,
+        "FQDN" => return Ok(unused("addressType FQDN is not supported")),
+        other => {
+            let why = format!("{other:?} is none of IPv4, IPv6, FQDN");
+            return Err(invalid("addressType", why));
+        }
+    };
+    let service = slice
+        .metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(SERVICE));
+    let Some(service) = service.cloned() else {
+        return Ok(unused(&format!(
+            "it has no label {SERVICE}, so it belongs to no Service"
+        )));
+    };
+    let mut endpoints = Vec::with_capacity(slice.endpoints.len());
+    for (i, each) in slice.endpoints.into_iter().enumerate() {
+        let field = format!("endpoints[{i}]");
+        endpoints.push(endpoint(&field, each, &namespace, family, &mut warnings)?);
+    }
+    let object = Slice {
+        ports: ports(slice.ports.unwrap_or_default())?,
+        namespace,
+        name,
+        service,
+        endpoints,
+    };
+    Ok(Converted {
+        object: Some(Object::Slice(object)),
+        warnings,
+    })
+}
+
+fn unused(why: &str) -> Converted {
+    Converted {
+        object: None,
+        warnings: vec![format!("the slice is ignored: {why}")],
+    }
+}
+
+fn ports(ports: Vec<EndpointPort>) -> Result<Vec<(String, u16)>, Invalid> {
+    let numbered = ports.into_iter().enumerate().filter_map(|(i, each)| {
+        // A port without a number means "all ports", which no service uses.
+        let number = each.port.filter(|_| is_tcp(each.protocol.as_deref()))?;
+        let field = format!("ports[{i}].port");
+        Some(port(&field, number).map(|port| (each.name.unwrap_or_default(), port)))
+    });
+    numbered.collect()
+}
+
+fn endpoint(
+    field: &str,
+    endpoint: Endpoint,
+    namespace: &str,
+    family: fn(&IpAddr) -> bool,
+    warnings: &mut Vec<String>,
+) -> Result<SliceEndpoint, Invalid> {
+    let mut addresses = Vec::with_capacity(endpoint.addresses.len());
+    for (i, text) in endpoint.addresses.iter().enumerate() {
+        let field = format!("{field}.addresses[{i}]");
+        let address = ip(&field, text)?;
+        if !family(&address) {
+            return Err(invalid(
+                field,
+                format!("{text} is not of the slice's addressType"),
+            ));
+        }
+        addresses.push(address);
+    }
+    if addresses.is_empty() {
+        return Err(invalid(
+            format!("{field}.addresses"),
+            "an endpoint needs an address",
+        ));
+    }
+    let target = endpoint
+        .target_ref
+        .filter(|target| target.kind.as_deref() == Some("Pod"));
+    let elsewhere = |target: &str| {
+        format!(
+            "{field}.targetRef is ignored: the pod is in namespace {target}, the slice in {namespace}"
+        )
+    };
+    let pod = target.and_then(|target| match target.namespace {
+        Some(other) if other != namespace => {
+            warnings.push(elsewhere(&other));
+            None
+        }
+        _ => target.name,
+    });
+    let hints = endpoint
+        .hints
+        .and_then(|hints| hints.for_zones)
+        .unwrap_or_default();
+    Ok(SliceEndpoint {
+        addresses,
+        // Unknown means ready, says the API.
+        ready: endpoint.conditions.and_then(|c| c.ready).unwrap_or(true),
+        hostname: endpoint.hostname,
+        node: endpoint.node_name,
+        zone: endpoint.zone,
+        hints: hints.into_iter().map(|hint| hint.name).collect(),
+        pod,
+    })
+}
