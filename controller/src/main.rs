@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use mesh_controller::{Config, Flags};
+use mesh_controller::{Config, Flags, IdentitySource};
 use std::{io::IsTerminal, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,7 +36,9 @@ fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
                 _ = interrupt.recv() => {}
             }
         };
+        let identity = flags.identity();
         let mut config = Config::from(flags);
+        config.credentials = identity.map(IdentitySource::start).transpose()?;
         config.metrics = mesh_controller::install_metrics();
         Ok(mesh_controller::run(config, shutdown).await?)
     })
