@@ -2,13 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use clap::Parser;
 use mesh_controller::{Config, Flags, IdentitySource};
 use std::{io::IsTerminal, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::of_process();
     tracing_subscriber::fmt()
         .with_max_level(flags.log)
         .with_ansi(std::io::stderr().is_terminal())

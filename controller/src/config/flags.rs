@@ -6,9 +6,12 @@ use crate::{
     identity::IdentitySource,
     model::{inbound::DefaultPolicy, ports::PortSet},
 };
-use clap::Parser;
+use clap::{
+    CommandFactory, Parser,
+    error::{ContextKind, ContextValue},
+};
 use ipnet::IpNet;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -159,6 +162,20 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// Reads the command line and environment of the process. On bad values
+    /// and for `--help`, prints what there is to say and exits.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            // Clap names the flag; whoever set a variable looks for that.
+            let variable = variable_of(&error).filter(|name| std::env::var_os(name).is_some());
+            if let Some(variable) = variable {
+                eprintln!("note: {} is set in the environment", variable.display());
+            }
+            error.exit()
+        })
+    }
+
     /// Where the controller's certificate comes from, if it is to have one.
     #[must_use]
     pub fn identity(&self) -> Option<IdentitySource> {
@@ -172,6 +189,19 @@ impl Flags {
             trust_domain: self.trust_domain.clone(),
         })
     }
+}
+
+/// The environment variable of the flag that an error is about.
+fn variable_of(error: &clap::Error) -> Option<OsString> {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = flag.split(' ').next()?.strip_prefix("--")?;
+    let command = Flags::command();
+    let argument = command
+        .get_arguments()
+        .find(|each| each.get_long() == Some(flag))?;
+    argument.get_env().map(ToOwned::to_owned)
 }
 
 impl From<Flags> for Config {
@@ -195,3 +225,6 @@ impl From<Flags> for Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
