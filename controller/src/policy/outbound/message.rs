@@ -64,11 +64,11 @@ fn service(policy: &ServicePolicy, domain: &str) -> OutboundPolicy {
     let route = || vec![http_route("http", backend.clone(), "/", &policy.tuning)];
     let http1 = || Http1 {
         routes: route(),
-        failure_accrual: accrual.clone(),
+        failure_accrual: accrual,
     };
     let http2 = || Http2 {
         routes: route(),
-        failure_accrual: accrual.clone(),
+        failure_accrual: accrual,
     };
     let opaque = || Opaque {
         routes: vec![opaque_route("opaq", backend.clone())],

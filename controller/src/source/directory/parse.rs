@@ -89,7 +89,7 @@ impl Document<'_> {
         if self.text.lines().all(blank) {
             return Ok(Value::Null);
         }
-        serde_saphyr::from_str(self.text).map_err(|error| {
+        read(self.text).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
             ParseError {
                 document: self.number,
@@ -171,6 +171,12 @@ impl Document<'_> {
             why,
         }
     }
+}
+
+/// YAML 1.2, where only `true` and `false` are no text: `y` is a fine name.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options)
 }
 
 fn join(path: &str, field: &str) -> String {
