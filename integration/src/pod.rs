@@ -106,6 +106,7 @@ impl<'a> PodBuilder<'a> {
         let app = listener.local_addr().unwrap();
         let workload = format!(r#"{{"ns":"shop","pod":"{}-{}"}}"#, self.name, app.port());
         let mut vars = self.vars(&workload, SocketAddr::from((ip, 0)));
+        vars.insert("MESH_PROXY_INBOUND_PORTS".into(), app.port().to_string());
         vars.extend(self.settings);
         let config = Config::from_vars(&vars).unwrap_or_else(|error| panic!("{error}"));
         let metrics = Metrics::new(config.metrics);

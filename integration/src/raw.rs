@@ -101,6 +101,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Raw<I> {
             .is_err()
     }
 
+    /// Whether the other side closes before it sends a byte.
+    pub async fn is_closed(&mut self) -> bool {
+        self.read.is_empty() && !self.fill().await
+    }
+
     async fn fill(&mut self) -> bool {
         let read = soon("bytes", self.io.read_buf(&mut self.read)).await;
         read.is_ok_and(|read| read > 0)

@@ -184,12 +184,18 @@ async fn a_cancelled_request_releases_an_application_that_has_not_answered() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_no_complete_request() {
-    let outcome = Arc::new(AtomicUsize::new(0));
-    let seen = outcome.clone();
+    let (begun, outcome) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let (begin, seen) = (begun.clone(), outcome.clone());
     let pair = Pair::start(app::http(move |req| {
-        let seen = seen.clone();
+        let (begin, seen) = (begin.clone(), seen.clone());
         async move {
-            let failed = req.into_body().collect().await.is_err();
+            let mut body = req.into_body();
+            assert_eq!(body::next(&mut body).await.unwrap().unwrap(), "part");
+            begin.store(true, Relaxed);
+            let failed = body.collect().await.is_err();
             seen.store(if failed { 1 } else { 2 }, Relaxed);
             Response::new(empty())
         }
@@ -199,6 +205,7 @@ async fn a_body_that_breaks_off_is_no_complete_request() {
     let mut http = pair.client.http2().await;
     let request = tokio::spawn(async move { http.try_send(post(&web("/"), body)).await });
     tx.data("part").await;
+    until("the beginning", || begun.load(Relaxed)).await;
     tx.fail().await;
     until("the end of the body", || outcome.load(Relaxed) != 0).await;
     assert_eq!(outcome.load(Relaxed), 1, "taken for complete");
@@ -260,7 +267,11 @@ async fn a_reader_that_stops_stops_the_sender() {
     let mut body = rsp.into_body();
     let mut read = 0;
     while read < 2 * still + (1 << 20) {
-        read += soon("data", body::next(&mut body)).await.unwrap().unwrap().len();
+        read += soon("data", body::next(&mut body))
+            .await
+            .unwrap()
+            .unwrap()
+            .len();
     }
 }
 
@@ -327,7 +338,10 @@ async fn one_stalled_stream_holds_up_no_other() {
 #[tokio::test]
 async fn a_head_response_has_no_body_but_its_length() {
     let pair = Pair::start(app::http(|_| async {
-        Response::builder().header("content-length", "154").body(empty()).unwrap()
+        Response::builder()
+            .header("content-length", "154")
+            .body(empty())
+            .unwrap()
     }))
     .await;
     let mut http = pair.client.http2().await;

@@ -75,22 +75,30 @@ pub fn restore<B>(req: &mut Request<B>) -> Option<Version> {
         _ => return None,
     };
     *req.version_mut() = version;
-    if !absolute {
+    if absolute {
+        keep_host(req.uri().authority().cloned(), req.headers_mut());
+    } else {
         to_origin_form(req);
     }
     Some(version)
+}
+
+/// A request has a Host whatever form its target has (RFC 9112 section 3.2),
+/// and HTTP/2 needs none beside `:authority`.
+fn keep_host(authority: Option<Authority>, headers: &mut HeaderMap) {
+    if let Some(authority) = authority
+        && !headers.contains_key(HOST)
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        headers.insert(HOST, host);
+    }
 }
 
 /// Drops scheme and authority from the URI, keeping the authority as Host.
 pub fn to_origin_form<B>(req: &mut Request<B>) {
     let mut parts = std::mem::take(req.uri_mut()).into_parts();
     parts.scheme = None;
-    if let Some(authority) = parts.authority.take()
-        && !req.headers().contains_key(HOST)
-        && let Ok(host) = HeaderValue::from_str(authority.as_str())
-    {
-        req.headers_mut().insert(HOST, host);
-    }
+    keep_host(parts.authority.take(), req.headers_mut());
     parts
         .path_and_query
         .get_or_insert(PathAndQuery::from_static("/"));
@@ -165,6 +173,18 @@ mod tests {
         let mut req = Request::get("/").header("host", "a b").body(()).unwrap();
         assert!(!upgrade(&mut req));
         assert_eq!(req.uri(), "/");
+    }
+
+    #[test]
+    fn an_absolute_form_without_host_gets_one() {
+        let mut req = Request::get("http://web:80/").body(()).unwrap();
+        req.headers_mut().insert(
+            ORIG_PROTO,
+            HeaderValue::from_static("HTTP/1.1; absolute-form"),
+        );
+        restore(&mut req);
+        assert_eq!(req.uri(), "http://web:80/");
+        assert_eq!(req.headers()["host"], "web:80");
     }
 
     #[test]
