@@ -91,9 +91,11 @@ impl Backends {
     pub fn http(&self, backend: &Arc<Backend>) -> Arc<HttpBackend> {
         self.http.get_or_insert(backend, || {
             let (factory, authority) = (self.factory.clone(), backend.authority());
-            let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, reports| {
-                factory.http_endpoint(*addr, meta, authority.as_deref(), reports)
-            });
+            let make = Box::new(
+                move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, reports| {
+                    factory.http_endpoint(*addr, meta, authority.as_deref(), reports)
+                },
+            );
             self.factory
                 .feed(backend, BalancerKind::OutboundHttp, make, HttpTrack)
         })
@@ -103,10 +105,12 @@ impl Backends {
     pub fn tcp(&self, backend: &Arc<Backend>) -> Arc<TcpBackend> {
         self.tcp.get_or_insert(backend, || {
             let (factory, authority) = (self.factory.clone(), backend.authority());
-            let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, reports| {
-                let connector = factory.connector(*addr, meta, authority.as_deref());
-                TcpEndpoint::new(connector, reports, &factory.settings)
-            });
+            let make = Box::new(
+                move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, reports| {
+                    let connector = factory.connector(*addr, meta, authority.as_deref());
+                    TcpEndpoint::new(connector, reports, &factory.settings)
+                },
+            );
             self.factory
                 .feed(backend, BalancerKind::OutboundTcp, make, OnResponse)
         })

@@ -115,8 +115,7 @@ impl Shared {
             return stack;
         }
         let lookup = self.discovery.outbound(target).await;
-        self.targets.get_or_insert(target, || {
-            TargetStack::new(target, lookup, &self.metrics)
-        })
+        self.targets
+            .get_or_insert(target, || TargetStack::new(target, lookup, &self.metrics))
     }
 }

@@ -85,11 +85,7 @@ pub enum Action<B> {
 
 impl TargetStack {
     /// The stack of a looked-up target.
-    pub fn new(
-        target: &Target,
-        lookup: Lookup<OutboundPolicy>,
-        metrics: &OutboundMetrics,
-    ) -> Self {
+    pub fn new(target: &Target, lookup: Lookup<OutboundPolicy>, metrics: &OutboundMetrics) -> Self {
         let addr = match target {
             Target::Addr(addr) => Some(*addr),
             Target::Name(_) => None,

@@ -44,15 +44,11 @@ async fn connect(target: &TargetStack, shared: &Shared) -> Result<Connection, Pr
         }
     };
     let backend = choice.backend(|policy| shared.backends.tcp(policy));
-    backend
-        .balance
-        .send(())
-        .await
-        .map_err(|error| match error {
-            BalanceError::Queue(QueueError::Full) => fail(Kind::LoadShed, error.into()),
-            BalanceError::Queue(failfast @ QueueError::FailFast) => {
-                fail(Kind::FailFast, backend.refusal.explain(failfast))
-            }
-            BalanceError::Service(error) => fail(Kind::Connect, error.into()),
-        })
+    backend.balance.send(()).await.map_err(|error| match error {
+        BalanceError::Queue(QueueError::Full) => fail(Kind::LoadShed, error.into()),
+        BalanceError::Queue(failfast @ QueueError::FailFast) => {
+            fail(Kind::FailFast, backend.refusal.explain(failfast))
+        }
+        BalanceError::Service(error) => fail(Kind::Connect, error.into()),
+    })
 }
