@@ -1,13 +1,14 @@
 //! Requests of every form, good and garbage.
 
 use crate::{
-    mesh::{Mesh, choice, get, get_as, port, refused, soon, traffic},
+    mesh::{Mesh, channel, choice, get, get_as, port, refused, soon, traffic},
     vectors::read,
 };
 use linkerd2_proxy_api::{
     net::{IpAddress, TcpAddress},
     outbound::{TrafficSpec, traffic_spec::Target},
 };
+use mesh_controller::generated::balancing::balancing_client::BalancingClient;
 use tonic::Code;
 
 #[tokio::test]
@@ -137,6 +138,16 @@ async fn garbage_is_refused_and_forgotten() {
         Code::Ok,
         "all is well"
     );
+    mesh.stop().await;
+}
+
+/// A client can tell a controller that lacks a service from one that fails.
+#[tokio::test]
+async fn services_are_where_they_belong() {
+    let mesh = Mesh::start(&read("vectors/manifests.yaml")).await;
+    let mut elsewhere = BalancingClient::new(channel(mesh.policy_addr()).await);
+    let answer = elsewhere.watch(choice("web.shop")).await;
+    assert_eq!(refused(answer), Code::Unimplemented);
     mesh.stop().await;
 }
 
