@@ -45,31 +45,15 @@ pub(super) fn policy(view: &OutboundView, domain: &str) -> OutboundPolicy {
 }
 
 fn service(policy: &ServicePolicy, domain: &str) -> OutboundPolicy {
-    let metadata = Metadata {
-        kind: Some(metadata::Kind::Resource(Resource {
-            group: "core".to_owned(),
-            kind: "Service".to_owned(),
-            name: policy.name.clone(),
-            namespace: policy.namespace.clone(),
-            section: String::new(),
-            port: policy.port.into(),
-        })),
-    };
+    let metadata = service_metadata(policy);
     let backend = Backend {
         metadata: Some(metadata.clone()),
         queue: Some(queue()),
         kind: Some(BackendKind::Balancer(balancer(policy, domain))),
     };
     let accrual = policy.tuning.accrual.as_ref().map(accrual);
-    let route = || vec![http_route("http", backend.clone(), "/", &policy.tuning)];
-    let http1 = || Http1 {
-        routes: route(),
-        failure_accrual: accrual,
-    };
-    let http2 = || Http2 {
-        routes: route(),
-        failure_accrual: accrual,
-    };
+    let routes = || vec![http_route("http", default_rule(&backend, &policy.tuning))];
+    let (http1, http2) = (|| http1(routes(), accrual), || http2(routes(), accrual));
     let opaque = || Opaque {
         routes: vec![opaque_route("opaq", backend.clone())],
     };
@@ -82,10 +66,7 @@ fn service(policy: &ServicePolicy, domain: &str) -> OutboundPolicy {
             routes: vec![forbidden()],
         }),
     };
-    OutboundPolicy {
-        protocol: Some(ProxyProtocol { kind: Some(kind) }),
-        metadata: Some(metadata),
-    }
+    outbound(kind, metadata)
 }
 
 /// An address outside the cluster: to where the client meant to connect.
@@ -100,31 +81,18 @@ fn forward(address: SocketAddr) -> OutboundPolicy {
             ..WeightedAddr::default()
         })),
     };
-    let route = || {
-        let mut route = http_route(NAME, backend.clone(), "/", &Tuning::default());
-        for rule in &mut route.rules {
-            // As Linkerd: a match without conditions, and no timeouts at all.
-            rule.matches = vec![HttpRouteMatch::default()];
-            rule.timeouts = None;
-        }
-        vec![route]
-    };
-    let http1 = Http1 {
-        routes: route(),
-        failure_accrual: None,
-    };
-    let http2 = Http2 {
-        routes: route(),
-        failure_accrual: None,
-    };
+    let routes = || vec![http_route(NAME, any_request(&backend))];
     let opaque = Opaque {
         routes: vec![opaque_route(NAME, backend.clone())],
     };
+    let kind = detect(opaque, http1(routes(), None), http2(routes(), None));
+    outbound(kind, default_metadata(NAME))
+}
+
+fn outbound(kind: Kind, metadata: Metadata) -> OutboundPolicy {
     OutboundPolicy {
-        protocol: Some(ProxyProtocol {
-            kind: Some(detect(opaque, http1, http2)),
-        }),
-        metadata: Some(default_metadata(NAME)),
+        protocol: Some(ProxyProtocol { kind: Some(kind) }),
+        metadata: Some(metadata),
     }
 }
 
@@ -137,34 +105,61 @@ fn detect(opaque: Opaque, http1: Http1, http2: Http2) -> Kind {
     })
 }
 
-fn http_route(name: &str, backend: Backend, prefix: &str, tuning: &Tuning) -> HttpRoute {
-    let backend = http::RouteBackend {
-        backend: Some(backend),
-        ..http::RouteBackend::default()
-    };
-    let distribution =
-        http::distribution::Kind::FirstAvailable(http::distribution::FirstAvailable {
-            backends: vec![backend],
-        });
+fn http1(routes: Vec<HttpRoute>, failure_accrual: Option<FailureAccrual>) -> Http1 {
+    Http1 {
+        routes,
+        failure_accrual,
+    }
+}
+
+fn http2(routes: Vec<HttpRoute>, failure_accrual: Option<FailureAccrual>) -> Http2 {
+    Http2 {
+        routes,
+        failure_accrual,
+    }
+}
+
+fn http_route(name: &str, rule: http::Rule) -> HttpRoute {
+    HttpRoute {
+        metadata: Some(default_metadata(name)),
+        hosts: Vec::new(),
+        rules: vec![rule],
+    }
+}
+
+/// The rule of a service's default route, with what its annotations ask for.
+fn default_rule(backend: &Backend, tuning: &Tuning) -> http::Rule {
     let path = PathMatch {
-        kind: Some(path_match::Kind::Prefix(prefix.to_owned())),
+        kind: Some(path_match::Kind::Prefix("/".to_owned())),
     };
     let rule = http::Rule {
         matches: vec![HttpRouteMatch {
             path: Some(path),
             ..HttpRouteMatch::default()
         }],
-        backends: Some(http::Distribution {
-            kind: Some(distribution),
-        }),
         timeouts: Some(timeouts(&tuning.timeouts)),
         retry: tuning.retry.as_ref().map(retry),
-        ..http::Rule::default()
+        ..any_request(backend)
     };
-    HttpRoute {
-        metadata: Some(default_metadata(name)),
-        hosts: Vec::new(),
-        rules: vec![with_request_timeout(rule, &tuning.timeouts)],
+    with_request_timeout(rule, &tuning.timeouts)
+}
+
+/// A rule without conditions.
+fn any_request(backend: &Backend) -> http::Rule {
+    use http::distribution::{FirstAvailable, Kind};
+    let backend = http::RouteBackend {
+        backend: Some(backend.clone()),
+        ..http::RouteBackend::default()
+    };
+    let first = FirstAvailable {
+        backends: vec![backend],
+    };
+    http::Rule {
+        matches: vec![HttpRouteMatch::default()],
+        backends: Some(http::Distribution {
+            kind: Some(Kind::FirstAvailable(first)),
+        }),
+        ..http::Rule::default()
     }
 }
 
@@ -280,6 +275,19 @@ fn backoff(min: Duration, max: Duration, jitter_ratio: f32) -> ExponentialBackof
         max_backoff: Some(duration(max)),
         jitter_ratio,
         ..ExponentialBackoff::default()
+    }
+}
+
+fn service_metadata(policy: &ServicePolicy) -> Metadata {
+    Metadata {
+        kind: Some(metadata::Kind::Resource(Resource {
+            group: "core".to_owned(),
+            kind: "Service".to_owned(),
+            name: policy.name.clone(),
+            namespace: policy.namespace.clone(),
+            section: String::new(),
+            port: policy.port.into(),
+        })),
     }
 }
 
