@@ -1,24 +1,26 @@
 //! An outbound policy in API messages.
 
-use super::super::{DETECT_TIMEOUT, duration};
+use super::{
+    super::{DETECT_TIMEOUT, duration},
+    tuning::{accrual, retry, timeouts, with_request_timeout},
+};
 use crate::model::{
     outbound::{OutboundView, Protocol, ServicePolicy},
-    tuning::{ConsecutiveFailures, Retry, Timeouts, Tuning},
+    tuning::Tuning,
 };
 use linkerd2_proxy_api::{
     destination::WeightedAddr,
-    http_route::{self, HttpRouteMatch, PathMatch, path_match},
+    http_route::{HttpRouteMatch, PathMatch, path_match},
     meta::{Metadata, Resource, metadata},
     opaque_route::Forbidden,
     outbound::{
-        Backend, ExponentialBackoff, FailureAccrual, HttpRoute, OpaqueRoute, OutboundPolicy,
-        ProxyProtocol, Queue,
+        Backend, FailureAccrual, HttpRoute, OpaqueRoute, OutboundPolicy, ProxyProtocol, Queue,
         backend::{
             BalanceP2c, EndpointDiscovery, Kind as BackendKind,
             balance_p2c::{Load, PeakEwma},
             endpoint_discovery::{DestinationGet, Kind as DiscoveryKind},
         },
-        failure_accrual, http_route as http, opaque_route as opaque,
+        http_route as http, opaque_route as opaque,
         proxy_protocol::{Detect, Http1, Http2, Kind, Opaque},
     },
 };
@@ -31,10 +33,6 @@ const DECAY: Duration = Duration::from_secs(10);
 /// Requests that may wait for an endpoint, and for how long.
 const QUEUE_CAPACITY: u32 = 100;
 const FAILFAST: Duration = Duration::from_secs(3);
-/// Linkerd's settings for retries, which no annotation changes.
-const RETRY_BODY_BYTES: u32 = 64 * 1024;
-const RETRY_MIN_BACKOFF: Duration = Duration::from_millis(25);
-const RETRY_MAX_BACKOFF: Duration = Duration::from_millis(250);
 
 /// The whole policy: each message replaces the last.
 pub(super) fn policy(view: &OutboundView, domain: &str) -> OutboundPolicy {
@@ -163,15 +161,6 @@ fn any_request(backend: &Backend) -> http::Rule {
     }
 }
 
-/// Sets the deprecated field too: proxies before `timeouts` read that one.
-#[allow(deprecated)]
-fn with_request_timeout(rule: http::Rule, timeouts: &Timeouts) -> http::Rule {
-    http::Rule {
-        request_timeout: timeouts.request.map(duration),
-        ..rule
-    }
-}
-
 fn opaque_route(name: &str, backend: Backend) -> OpaqueRoute {
     let backend = opaque::RouteBackend {
         backend: Some(backend),
@@ -229,52 +218,6 @@ fn queue() -> Queue {
     Queue {
         capacity: QUEUE_CAPACITY,
         failfast_timeout: Some(duration(FAILFAST)),
-    }
-}
-
-fn timeouts(timeouts: &Timeouts) -> http_route::Timeouts {
-    http_route::Timeouts {
-        request: timeouts.request.map(duration),
-        response: timeouts.response.map(duration),
-        idle: timeouts.idle.map(duration),
-    }
-}
-
-fn retry(retry: &Retry) -> http::Retry {
-    use http::retry::{Conditions, conditions::StatusRange};
-    let range = |&(start, end): &(u32, u32)| StatusRange { start, end };
-    http::Retry {
-        max_retries: retry.limit,
-        max_request_bytes: RETRY_BODY_BYTES,
-        conditions: Some(Conditions {
-            status_ranges: retry.statuses.iter().map(range).collect(),
-        }),
-        timeout: retry.timeout.map(duration),
-        backoff: Some(backoff(RETRY_MIN_BACKOFF, RETRY_MAX_BACKOFF, 1.0)),
-    }
-}
-
-fn accrual(accrual: &ConsecutiveFailures) -> FailureAccrual {
-    let failures = failure_accrual::ConsecutiveFailures {
-        max_failures: accrual.max_failures,
-        backoff: Some(backoff(
-            accrual.min_penalty,
-            accrual.max_penalty,
-            accrual.jitter,
-        )),
-    };
-    FailureAccrual {
-        kind: Some(failure_accrual::Kind::ConsecutiveFailures(failures)),
-        ..FailureAccrual::default()
-    }
-}
-
-fn backoff(min: Duration, max: Duration, jitter_ratio: f32) -> ExponentialBackoff {
-    ExponentialBackoff {
-        min_backoff: Some(duration(min)),
-        max_backoff: Some(duration(max)),
-        jitter_ratio,
-        ..ExponentialBackoff::default()
     }
 }
 
