@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     destination::Destination,
     generated::balancing::balancing_server::BalancingServer,
-    grpc::{self, Both},
+    grpc::{self, Both, GrpcService},
     hub::Hub,
     metrics,
     policy::{Inbound, Outbound},
@@ -30,6 +30,8 @@ use tokio::{
 
 /// How long connections may take to close after their streams have ended.
 const GRACE: Duration = Duration::from_secs(5);
+/// Batches of changes that may wait for the model.
+const WAITING_BATCHES: usize = 4;
 
 /// Why a controller does not start, or stops.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,7 @@ pub enum Error {
     },
     /// An address that clients use mutual TLS to.
     #[error(
-        "{addr} ({what}) is no loopback address, which needs a certificate: give the controller an identity, or listen on 127.0.0.1"
+        "{addr} ({what}) is no loopback address, which needs a certificate: give the controller an identity (--identity-addr), or listen on 127.0.0.1"
     )]
     NeedsIdentity {
         /// Which server.
@@ -133,72 +135,105 @@ impl Controller {
     /// # Errors
     /// When a server fails.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let [destination_addr, policy_addr, admin_addr] = self.addrs;
         let hub = Arc::new(Hub::new(self.config.settings()));
-        let (ready, is_ready) = watch::channel(false);
-        let (stop, stopped) = watch::channel(false);
+        let ready = watch::Sender::new(false);
+        let stop = watch::Sender::new(false);
         // Dropped, and so aborted, when this function returns.
         let mut tasks = JoinSet::new();
         let admin = Admin {
-            ready: is_ready.clone(),
+            ready: ready.subscribe(),
             metrics: self.config.metrics.clone(),
         };
         tasks.spawn(admin.serve(self.admin));
-        let (batches, received) = mpsc::channel(4);
+        let (batches, received) = mpsc::channel(WAITING_BATCHES);
         tasks.spawn(self.source.run(batches));
         tasks.spawn(feed(hub.clone(), received, ready.clone()));
 
-        let limits = Limits {
-            queue: self.config.stream_queue,
-            shutdown: stopped.clone(),
+        let servers = Servers {
+            config: self.config,
+            addrs: self.addrs,
+            hub,
+            stop: stop.subscribe(),
         };
-        let domain = &self.config.cluster_domain;
-        let destination = Both(
-            DestinationServer::new(Destination::new(hub.clone(), limits.clone(), domain)),
-            BalancingServer::new(Balancing::new(hub.clone(), limits.clone(), domain)),
-        );
-        let policy = Both(
-            OutboundPoliciesServer::new(Outbound::new(hub.clone(), limits.clone(), domain)),
-            InboundServerPoliciesServer::new(Inbound::new(hub, limits)),
-        );
-        let max_streams = self.config.max_streams;
-        let (config, to_destination, to_policy) = (&self.config, self.destination, self.policy);
-        let stop_signal = || {
-            let mut stopped = stopped.clone();
-            async move {
-                let _ = stopped.wait_for(|stop| *stop).await;
-            }
-        };
-        let serve = async {
-            // Connections wait in the kernel until there is something to say.
-            let _ = is_ready.clone().wait_for(|ready| *ready).await;
-            tracing::info!(destination = %destination_addr, policy = %policy_addr, admin = %admin_addr, "Controller started");
-            let destination = grpc::serve(
-                destination,
-                grpc::connections(to_destination, config),
-                max_streams,
-                stop_signal(),
-            );
-            let policy = grpc::serve(
-                policy,
-                grpc::connections(to_policy, config),
-                max_streams,
-                stop_signal(),
-            );
-            tokio::try_join!(named("destination", destination), named("policy", policy)).map(|_| ())
-        };
-        tokio::pin!(serve);
+        let serving = servers.serve(self.destination, self.policy, ready.subscribe());
+        tokio::pin!(serving);
         tokio::select! {
-            served = &mut serve => return served,
+            served = &mut serving => return served,
             () = shutdown => {}
         }
         tracing::info!("Shutting down");
         ready.send_replace(false);
         stop.send_replace(true);
-        match tokio::time::timeout(GRACE, serve).await {
-            Ok(served) => served,
-            // Clients that don't close their connections are cut off.
-            Err(_) => Ok(()),
+        // Clients that don't close their connections in time are cut off.
+        tokio::time::timeout(GRACE, serving).await.unwrap_or(Ok(()))
+    }
+}
+
+/// What the gRPC servers share.
+struct Servers {
+    config: Config,
+    addrs: [SocketAddr; 3],
+    hub: Arc<Hub>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Servers {
+    /// Serves once the objects have been read; until then, connections wait in
+    /// the kernel.
+    async fn serve(
+        self,
+        destination: TcpListener,
+        policy: TcpListener,
+        mut ready: watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        let mut stopped = self.stop.clone();
+        tokio::select! {
+            _ = ready.wait_for(|ready| *ready) => {}
+            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+        }
+        let [destination_addr, policy_addr, admin_addr] = self.addrs;
+        tracing::info!(destination = %destination_addr, policy = %policy_addr, admin = %admin_addr, "Controller started");
+        let destination = self.one("destination", self.destination(), destination);
+        let policy = self.one("policy", self.policy(), policy);
+        tokio::try_join!(destination, policy).map(|_| ())
+    }
+
+    async fn one(
+        &self,
+        what: &'static str,
+        service: impl GrpcService,
+        listener: TcpListener,
+    ) -> Result<(), Error> {
+        let mut stop = self.stop.clone();
+        let stopped = async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        let connections = grpc::connections(listener, &self.config);
+        grpc::serve(service, connections, self.config.max_streams, stopped)
+            .await
+            .map_err(|cause| Error::Serve { what, cause })
+    }
+
+    fn destination(&self) -> impl GrpcService + use<> {
+        let (hub, limits, domain) = (&self.hub, self.limits(), &self.config.cluster_domain);
+        Both(
+            DestinationServer::new(Destination::new(hub.clone(), limits.clone(), domain)),
+            BalancingServer::new(Balancing::new(hub.clone(), limits, domain)),
+        )
+    }
+
+    fn policy(&self) -> impl GrpcService + use<> {
+        let (hub, limits, domain) = (&self.hub, self.limits(), &self.config.cluster_domain);
+        Both(
+            OutboundPoliciesServer::new(Outbound::new(hub.clone(), limits.clone(), domain)),
+            InboundServerPoliciesServer::new(Inbound::new(hub.clone(), limits)),
+        )
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            queue: self.config.stream_queue,
+            shutdown: self.stop.clone(),
         }
     }
 }
@@ -211,13 +246,6 @@ async fn feed(hub: Arc<Hub>, mut batches: mpsc::Receiver<Batch>, ready: watch::S
         hub.apply(batch);
         ready.send_if_modified(|ready| !std::mem::replace(ready, true));
     }
-}
-
-async fn named(
-    what: &'static str,
-    served: impl Future<Output = Result<(), tonic::transport::Error>>,
-) -> Result<(), Error> {
-    served.await.map_err(|cause| Error::Serve { what, cause })
 }
 
 async fn bind(what: &'static str, addr: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {

@@ -58,19 +58,33 @@ pub(crate) fn connections(
     incoming(listener, tls, limits)
 }
 
+/// A service as tonic generates them: it answers every request with a response.
+pub(crate) trait GrpcService:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> GrpcService for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+/// What generated services return.
+pub(crate) type Answer = BoxFuture<Response<Body>, Infallible>;
+
 /// Serves until `shutdown`, and then until the streams have ended.
-pub(crate) async fn serve<S>(
-    service: S,
+pub(crate) async fn serve(
+    service: impl GrpcService,
     connections: impl Stream<Item = io::Result<Connection>> + Send,
     max_streams: u32,
     shutdown: impl Future<Output = ()> + Send,
-) -> Result<(), tonic::transport::Error>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + 'static,
-{
+) -> Result<(), tonic::transport::Error> {
     Server::builder()
         .max_concurrent_streams(max_streams)
         .http2_max_header_list_size(HEADER_LIST)
@@ -104,12 +118,7 @@ impl ResolvesServerCert for NoCertificate {
 #[derive(Clone, Debug)]
 pub(crate) struct Both<A, B>(pub(crate) A, pub(crate) B);
 
-impl<A, B> Service<Request<Body>> for Both<A, B>
-where
-    A: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>,
-    B: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>
-        + NamedService,
-{
+impl<A: GrpcService, B: GrpcService + NamedService> Service<Request<Body>> for Both<A, B> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Answer;
@@ -120,13 +129,10 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        let mut path = request.uri().path().split('/');
-        match path.nth(1) == Some(B::NAME) {
+        let service = request.uri().path().split('/').nth(1);
+        match service == Some(B::NAME) {
             true => self.1.call(request),
             false => self.0.call(request),
         }
     }
 }
-
-/// What generated services return.
-type Answer = BoxFuture<Response<Body>, Infallible>;

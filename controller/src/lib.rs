@@ -22,6 +22,7 @@ mod destination;
 pub mod generated;
 mod grpc;
 mod hub;
+mod identity;
 mod metrics;
 mod model;
 mod policy;
@@ -30,6 +31,7 @@ mod stream;
 
 pub use config::{Config, Flags};
 pub use controller::{Controller, Error};
+pub use identity::{IdentityError, IdentitySource};
 pub use metrics::install_metrics;
 pub use model::{
     inbound::DefaultPolicy,

@@ -2,13 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use clap::Parser;
-use mesh_controller::{Config, Flags};
+use mesh_controller::{Config, Flags, IdentitySource};
 use std::{io::IsTerminal, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::of_process();
     tracing_subscriber::fmt()
         .with_max_level(flags.log)
         .with_ansi(std::io::stderr().is_terminal())
@@ -36,7 +35,9 @@ fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
                 _ = interrupt.recv() => {}
             }
         };
+        let identity = flags.identity();
         let mut config = Config::from(flags);
+        config.credentials = identity.map(IdentitySource::start).transpose()?;
         config.metrics = mesh_controller::install_metrics();
         Ok(mesh_controller::run(config, shutdown).await?)
     })

@@ -2,10 +2,16 @@
 //! variable too.
 
 use super::Config;
-use crate::model::{inbound::DefaultPolicy, ports::PortSet};
-use clap::Parser;
+use crate::{
+    identity::IdentitySource,
+    model::{inbound::DefaultPolicy, ports::PortSet},
+};
+use clap::{
+    CommandFactory, Parser,
+    error::{ContextKind, ContextValue},
+};
 use ipnet::IpNet;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,9 +21,16 @@ Examples:
   # Refuse clients without an identity unless a workload says otherwise
   mesh-controller --source ./manifests --default-inbound-policy all-authenticated
 
+  # Serve other machines too, by mutual TLS
+  mesh-controller --source ./manifests --destination-addr 0.0.0.0:8086 \
+    --policy-addr 0.0.0.0:8090 --identity-addr 127.0.0.1:8080 \
+    --identity-token ./controller.token --trust-anchors ./identity/ca.crt
+
   # Any free ports (they are in the first log line)
   mesh-controller --source ./manifests --destination-addr 127.0.0.1:0 \\
-    --policy-addr 127.0.0.1:0 --admin-addr 127.0.0.1:0";
+    --policy-addr 127.0.0.1:0 --admin-addr 127.0.0.1:0
+
+Exit status: 0 after SIGTERM or SIGINT, 1 when it can't start or serve, 2 for bad flags.";
 
 /// Tells proxies where services are and what policy applies, from a directory
 /// of Kubernetes manifests.
@@ -120,6 +133,24 @@ pub struct Flags {
     /// Updates that may wait for a slow client before its stream is ended
     #[arg(long, env = "MESH_CONTROLLER_STREAM_QUEUE", default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     stream_queue: u32,
+    /// Identity service to ask for a certificate; needed to listen on anything
+    /// but loopback
+    #[arg(long, env = "MESH_CONTROLLER_IDENTITY_ADDR", value_name = "IP:PORT", requires_all = ["identity_token", "trust_anchors"])]
+    identity_addr: Option<SocketAddr>,
+    /// File with the token that proves the controller's identity
+    #[arg(long, env = "MESH_CONTROLLER_IDENTITY_TOKEN", value_name = "FILE")]
+    identity_token: Option<PathBuf>,
+    /// Trust anchors (PEM)
+    #[arg(long, env = "MESH_CONTROLLER_TRUST_ANCHORS_FILE", value_name = "FILE")]
+    trust_anchors: Option<PathBuf>,
+    /// Service account of this process, in its certificate
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_SERVICE_ACCOUNT",
+        default_value = "mesh-destination",
+        value_name = "NAME"
+    )]
+    service_account: String,
     /// Logs at this level and above: error, warn, info, debug, trace
     #[arg(
         long,
@@ -128,6 +159,49 @@ pub struct Flags {
         value_name = "LEVEL"
     )]
     pub log: tracing::Level,
+}
+
+impl Flags {
+    /// Reads the command line and environment of the process. On bad values
+    /// and for `--help`, prints what there is to say and exits.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            // Clap names the flag; whoever set a variable looks for that.
+            let variable = variable_of(&error).filter(|name| std::env::var_os(name).is_some());
+            if let Some(variable) = variable {
+                eprintln!("note: {} is set in the environment", variable.display());
+            }
+            error.exit()
+        })
+    }
+
+    /// Where the controller's certificate comes from, if it is to have one.
+    #[must_use]
+    pub fn identity(&self) -> Option<IdentitySource> {
+        Some(IdentitySource {
+            addr: self.identity_addr?,
+            token: self.identity_token.clone()?,
+            trust_anchors: self.trust_anchors.clone()?,
+            service_account: self.service_account.clone(),
+            server_account: "mesh-identity".to_owned(),
+            namespace: self.identity_namespace.clone(),
+            trust_domain: self.trust_domain.clone(),
+        })
+    }
+}
+
+/// The environment variable of the flag that an error is about.
+fn variable_of(error: &clap::Error) -> Option<OsString> {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = flag.split(' ').next()?.strip_prefix("--")?;
+    let command = Flags::command();
+    let argument = command
+        .get_arguments()
+        .find(|each| each.get_long() == Some(flag))?;
+    argument.get_env().map(ToOwned::to_owned)
 }
 
 impl From<Flags> for Config {
@@ -151,3 +225,6 @@ impl From<Flags> for Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,3 +83,9 @@ impl Source for Directory {
         }
     }
 }
+
+/// The objects of a manifest, for tests that say what they need in YAML.
+#[cfg(test)]
+pub(crate) fn objects(text: &str) -> Vec<crate::model::object::Object> {
+    parse::manifest(text).expect("the manifest is good").objects
+}

@@ -27,6 +27,7 @@ pub(crate) struct Mesh {
     directory: TempDir,
     destination: SocketAddr,
     policy: SocketAddr,
+    admin: SocketAddr,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), Error>>,
 }
@@ -55,6 +56,7 @@ impl Mesh {
             directory,
             destination: controller.destination_addr(),
             policy: controller.policy_addr(),
+            admin: controller.admin_addr(),
             stop,
             running: tokio::spawn(controller.run(async {
                 let _ = stopped.await;
@@ -74,6 +76,18 @@ impl Mesh {
             .await
             .expect("the controller does not panic");
         ended.expect("the controller ends well");
+    }
+
+    pub(crate) fn destination_addr(&self) -> SocketAddr {
+        self.destination
+    }
+
+    pub(crate) fn policy_addr(&self) -> SocketAddr {
+        self.policy
+    }
+
+    pub(crate) fn admin_addr(&self) -> SocketAddr {
+        self.admin
     }
 
     pub(crate) async fn destination(&self) -> DestinationClient<Channel> {
@@ -99,7 +113,8 @@ fn write(directory: &Path, name: &str, text: &str) {
     fs::rename(new, directory.join(name)).expect("a manifest is renamed");
 }
 
-async fn channel(addr: SocketAddr) -> Channel {
+/// A connection to one of the controller's servers.
+pub(crate) async fn channel(addr: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("a proper address");
     soon(endpoint.connect())
         .await

@@ -7,7 +7,7 @@
 
 use super::{
     Settings,
-    endpoint::{HttpEndpoint, HttpTrack, TcpEndpoint},
+    endpoint::{HttpEndpoint, HttpTrack, LastRefusal, Reports, TcpEndpoint},
     metrics::OutboundMetrics,
 };
 use crate::{
@@ -49,6 +49,8 @@ struct Factory {
 pub struct Fed<T, Tr> {
     /// The balancer as a service.
     pub balance: Balance<SocketAddr, T, Tr>,
+    /// Why an endpoint last refused.
+    pub refusal: LastRefusal,
     _feed: AbortOnDropHandle<()>,
 }
 
@@ -58,7 +60,10 @@ pub type HttpBackend = Fed<HttpEndpoint, HttpTrack>;
 pub type TcpBackend = Fed<TcpEndpoint, OnResponse>;
 
 /// Makes the service of one endpoint.
-type Make<T> = Box<dyn Fn(&SocketAddr, &Arc<EndpointMeta>, Gate) -> T + Send + Sync>;
+type Make<T> = Box<dyn Fn(&SocketAddr, &Arc<EndpointMeta>, Reports) -> T + Send + Sync>;
+
+/// The same with nothing but the gate, as the balancer has it.
+type MakeGated<T> = Box<dyn Fn(&SocketAddr, &Arc<EndpointMeta>, Gate) -> T + Send + Sync>;
 
 impl Backends {
     /// No backends yet.
@@ -86,9 +91,11 @@ impl Backends {
     pub fn http(&self, backend: &Arc<Backend>) -> Arc<HttpBackend> {
         self.http.get_or_insert(backend, || {
             let (factory, authority) = (self.factory.clone(), backend.authority());
-            let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
-                factory.http_endpoint(*addr, meta, authority.as_deref(), gate)
-            });
+            let make = Box::new(
+                move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, reports| {
+                    factory.http_endpoint(*addr, meta, authority.as_deref(), reports)
+                },
+            );
             self.factory
                 .feed(backend, BalancerKind::OutboundHttp, make, HttpTrack)
         })
@@ -98,10 +105,12 @@ impl Backends {
     pub fn tcp(&self, backend: &Arc<Backend>) -> Arc<TcpBackend> {
         self.tcp.get_or_insert(backend, || {
             let (factory, authority) = (self.factory.clone(), backend.authority());
-            let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
-                let connector = factory.connector(*addr, meta, authority.as_deref());
-                TcpEndpoint::new(connector, gate, &factory.settings)
-            });
+            let make = Box::new(
+                move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, reports| {
+                    let connector = factory.connector(*addr, meta, authority.as_deref());
+                    TcpEndpoint::new(connector, reports, &factory.settings)
+                },
+            );
             self.factory
                 .feed(backend, BalancerKind::OutboundTcp, make, OnResponse)
         })
@@ -129,6 +138,12 @@ impl Factory {
             capacity: backend.queue.capacity,
             failfast_timeout: backend.queue.failfast_timeout,
         };
+        let refusal = LastRefusal::default();
+        let told = refusal.clone();
+        let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
+            let refusal = told.clone();
+            make(addr, meta, Reports { gate, refusal })
+        });
         let feed = feed(
             self.discovery.clone(),
             backend.clone(),
@@ -137,6 +152,7 @@ impl Factory {
         );
         Fed {
             balance: Balance::new(balancer, queue, track),
+            refusal,
             _feed: AbortOnDropHandle::new(tokio::spawn(feed)),
         }
     }
@@ -146,13 +162,13 @@ impl Factory {
         addr: SocketAddr,
         meta: &EndpointMeta,
         authority: Option<&str>,
-        gate: Gate,
+        reports: Reports,
     ) -> HttpEndpoint {
         HttpEndpoint::new(
             self.connector(addr, meta, authority),
             meta,
             self.metrics.endpoint(addr, meta, authority),
-            gate,
+            reports,
             &self.settings,
             self.drain.clone(),
         )
@@ -188,7 +204,7 @@ async fn feed<T>(
     discovery: Discovery,
     backend: Arc<Backend>,
     balancer: Balancer<SocketAddr, T>,
-    make: Make<T>,
+    make: MakeGated<T>,
 ) where
     T: Send + Sync + 'static,
 {

@@ -44,7 +44,7 @@ impl Outbound {
             return;
         }
         let target = self.0.target(&target).await;
-        let routes = target.routes(&self.0.backends, &self.0.metrics);
+        let routes = target.routes(&self.0.metrics);
         let io = track(io, &routes.metrics.tcp);
         routes.metrics.connection();
         match target.policy().protocol {
@@ -115,8 +115,7 @@ impl Shared {
             return stack;
         }
         let lookup = self.discovery.outbound(target).await;
-        self.targets.get_or_insert(target, || {
-            TargetStack::new(target, lookup, &self.backends, &self.metrics)
-        })
+        self.targets
+            .get_or_insert(target, || TargetStack::new(target, lookup, &self.metrics))
     }
 }

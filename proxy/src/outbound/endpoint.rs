@@ -13,6 +13,7 @@ use crate::{
         account::{Account, Record, Summary},
         body::{Observed, RequestBody},
         client::{Client, ClientResponse, Lease, SendError, Stage},
+        error::BoxError,
         headers, orig_proto, upgrade,
     },
     metrics::{Class, HttpEndpointMetrics},
@@ -24,7 +25,8 @@ use crate::{
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use mesh_balancer::{Gate, InFlight, Outcome, Track, Unsent};
+use mesh_balancer::{Gate, InFlight, Outcome, QueueError, Track, Unsent};
+use parking_lot::Mutex;
 use std::{
     pin::Pin,
     sync::{
@@ -59,9 +61,22 @@ struct Tcp {
     health: Health,
 }
 
+/// Why an endpoint of a backend last refused a connection: what a client that
+/// waited in vain is told. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct LastRefusal(Arc<Mutex<Option<Arc<str>>>>);
+
+/// How an endpoint's balancer hears whether it takes connections.
+pub struct Reports {
+    /// Shut while it does not.
+    pub gate: Gate,
+    /// Why it does not.
+    pub refusal: LastRefusal,
+}
+
 /// Whether the endpoint takes connections, and its way back.
 struct Health {
-    gate: Gate,
+    reports: Reports,
     backoff: crate::control::Backoff,
     recovering: AtomicBool,
 }
@@ -95,7 +110,7 @@ impl HttpEndpoint {
         connector: Connector,
         meta: &EndpointMeta,
         metrics: Arc<HttpEndpointMetrics>,
-        gate: Gate,
+        reports: Reports,
         settings: &Settings,
         drain: drain::Watch,
     ) -> Self {
@@ -104,7 +119,7 @@ impl HttpEndpoint {
             hint: meta.hint,
             meshed: meta.identity.is_some(),
             metrics,
-            health: Health::new(gate, settings),
+            health: Health::new(reports, settings),
             splice: settings.splice,
             drain,
         }))
@@ -232,10 +247,10 @@ impl Unsent<Request<RequestBody>> for Box<SendError> {
 
 impl TcpEndpoint {
     /// An endpoint reached by `connector`.
-    pub fn new(connector: Connector, gate: Gate, settings: &Settings) -> Self {
+    pub fn new(connector: Connector, reports: Reports, settings: &Settings) -> Self {
         Self(Arc::new(Tcp {
             connector,
-            health: Health::new(gate, settings),
+            health: Health::new(reports, settings),
         }))
     }
 
@@ -278,10 +293,20 @@ impl Unsent<()> for ConnectError {
     }
 }
 
+impl LastRefusal {
+    /// `failfast` with the reason, if an endpoint ever refused.
+    pub fn explain(&self, failfast: QueueError) -> BoxError {
+        match &*self.0.lock() {
+            Some(reason) => format!("{failfast}; last: {reason}").into(),
+            None => failfast.into(),
+        }
+    }
+}
+
 impl Health {
-    fn new(gate: Gate, settings: &Settings) -> Self {
+    fn new(reports: Reports, settings: &Settings) -> Self {
         Self {
-            gate,
+            reports,
             backoff: settings.connect_backoff,
             recovering: AtomicBool::new(false),
         }
@@ -296,7 +321,8 @@ impl Health {
     ) where
         F: Future<Output = Option<bool>> + Send,
     {
-        self.gate.shut();
+        *self.reports.refusal.0.lock() = Some(why.to_string().into());
+        self.reports.gate.shut();
         if self.recovering.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -315,7 +341,7 @@ impl Health {
 
     fn opened(&self) {
         self.recovering.store(false, Ordering::Release);
-        self.gate.open();
+        self.reports.gate.open();
         tracing::info!("Endpoint takes connections again");
     }
 }

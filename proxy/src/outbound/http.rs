@@ -2,7 +2,7 @@
 
 use super::{
     Outbound, Shared,
-    endpoint::EndpointBody,
+    endpoint::{EndpointBody, LastRefusal},
     metrics::RouteRecord,
     target::{Action, TargetStack, choose},
 };
@@ -12,6 +12,7 @@ use crate::{
         account::Account,
         body::{Observed, ResponseBody},
         check::check,
+        client::SendError,
         error::{BoxError, Kind, ProxyError},
         headers,
         in_flight::InFlightLayer,
@@ -126,7 +127,7 @@ impl TargetStack {
         shared: &Shared,
         req: Request<Incoming>,
     ) -> Result<RouteResponse, ProxyError> {
-        let routes = self.routes(&shared.backends, &shared.metrics);
+        let routes = self.routes(&shared.metrics);
         let route = routes.http(Version::of(&req));
         let choice = match &route.action {
             Action::Dispatch(choices) => choose(choices),
@@ -141,13 +142,14 @@ impl TargetStack {
         let record = RouteRecord::new(&route.metrics, &choice.metrics, grpc);
         let req = req.map(|body| Observed::new(body, record.frames()));
         let sent = Instant::now();
-        match choice.backend.balance.send(req).await {
+        let backend = choice.backend(|policy| shared.backends.http(policy));
+        match backend.balance.send(req).await {
             Ok(rsp) => {
                 let account = Account::new(&rsp, sent, record);
                 Ok(rsp.map(|body| ResponseBody::Upstream(Observed::new(body, account))))
             }
             Err(error) => {
-                let error = self.balance_error(error);
+                let error = self.balance_error(error, &backend.refusal);
                 record.failed(error.kind());
                 Err(error)
             }
@@ -156,14 +158,15 @@ impl TargetStack {
 
     fn balance_error(
         &self,
-        error: BalanceError<Box<crate::http::client::SendError>>,
+        error: BalanceError<Box<SendError>>,
+        refusal: &LastRefusal,
     ) -> ProxyError {
         match error {
             BalanceError::Queue(full @ QueueError::Full) => {
                 self.error(Kind::LoadShed, "queue", full.into())
             }
             BalanceError::Queue(failfast @ QueueError::FailFast) => {
-                self.error(Kind::FailFast, "balance", failfast.into())
+                self.error(Kind::FailFast, "balance", refusal.explain(failfast))
             }
             BalanceError::Service(error) => {
                 let (kind, stage) = error.kind();

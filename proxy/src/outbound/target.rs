@@ -4,7 +4,7 @@
 //! compares one pointer to see that they are still right.
 
 use super::{
-    backend::{Backends, HttpBackend, TcpBackend},
+    backend::{HttpBackend, TcpBackend},
     metrics::{ByProtocol, OutboundMetrics, TargetMetrics},
 };
 use crate::{
@@ -17,7 +17,10 @@ use crate::{
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use rand::Rng;
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 /// Targets by address or name.
 pub type Targets = Cache<Target, TargetStack>;
@@ -51,12 +54,20 @@ pub struct Routed<B> {
     pub action: Action<B>,
 }
 
-/// A backend of a route.
+/// A backend of a route, made when it is first chosen: most targets speak one
+/// protocol, and a balancer for each they might speak would be idle.
 pub struct Choice<B> {
-    /// The backend.
-    pub backend: Arc<B>,
+    policy: Arc<Backend>,
+    backend: OnceLock<Arc<B>>,
     /// Numbers of what the route sends there.
     pub metrics: ByProtocol<BackendMetrics>,
+}
+
+impl<B> Choice<B> {
+    /// The backend, made by `make` if it was not chosen before.
+    pub fn backend(&self, make: impl FnOnce(&Arc<Backend>) -> Arc<B>) -> &B {
+        self.backend.get_or_init(|| make(&self.policy))
+    }
 }
 
 /// What a route does with its traffic.
@@ -74,17 +85,12 @@ pub enum Action<B> {
 
 impl TargetStack {
     /// The stack of a looked-up target.
-    pub fn new(
-        target: &Target,
-        lookup: Lookup<OutboundPolicy>,
-        backends: &Backends,
-        metrics: &OutboundMetrics,
-    ) -> Self {
+    pub fn new(target: &Target, lookup: Lookup<OutboundPolicy>, metrics: &OutboundMetrics) -> Self {
         let addr = match target {
             Target::Addr(addr) => Some(*addr),
             Target::Name(_) => None,
         };
-        let routes = Routes::new(lookup.current(), addr, backends, metrics);
+        let routes = Routes::new(lookup.current(), addr, metrics);
         Self {
             name: target.to_string().into(),
             addr,
@@ -104,13 +110,13 @@ impl TargetStack {
     }
 
     /// The routes of the policy in force.
-    pub fn routes(&self, backends: &Backends, metrics: &OutboundMetrics) -> Arc<Routes> {
+    pub fn routes(&self, metrics: &OutboundMetrics) -> Arc<Routes> {
         let policy = self.lookup.current();
         let routes = self.routes.load_full();
         if Arc::ptr_eq(&routes.policy, &policy) {
             return routes;
         }
-        let routes = Arc::new(Routes::new(policy, self.addr, backends, metrics));
+        let routes = Arc::new(Routes::new(policy, self.addr, metrics));
         self.routes.store(routes.clone());
         routes
     }
@@ -120,7 +126,6 @@ impl Routes {
     fn new(
         policy: Arc<OutboundPolicy>,
         addr: Option<SocketAddr>,
-        backends: &Backends,
         metrics: &OutboundMetrics,
     ) -> Self {
         // A protocol that the policy has no route for takes the one it has: a
@@ -140,9 +145,9 @@ impl Routes {
         let parent = &policy.parent;
         Self {
             metrics: metrics.target(&policy, addr),
-            http1: Routed::new(parent, http1, metrics, |backend| backends.http(backend)),
-            http2: Routed::new(parent, http2, metrics, |backend| backends.http(backend)),
-            tcp: Routed::new(parent, opaque, metrics, |backend| backends.tcp(backend)),
+            http1: Routed::new(parent, http1, metrics),
+            http2: Routed::new(parent, http2, metrics),
+            tcp: Routed::new(parent, opaque, metrics),
             policy,
         }
     }
@@ -157,14 +162,10 @@ impl Routes {
 }
 
 impl<B> Routed<B> {
-    fn new(
-        parent: &Metadata,
-        route: &Route,
-        metrics: &OutboundMetrics,
-        mut backend: impl FnMut(&Arc<Backend>) -> Arc<B>,
-    ) -> Self {
-        let mut choice = |policy: &Arc<Backend>| Choice {
-            backend: backend(policy),
+    fn new(parent: &Metadata, route: &Route, metrics: &OutboundMetrics) -> Self {
+        let choice = |policy: &Arc<Backend>| Choice {
+            policy: policy.clone(),
+            backend: OnceLock::new(),
             metrics: metrics.backend(parent, &route.meta, &policy.meta),
         };
         let action = match &route.action {

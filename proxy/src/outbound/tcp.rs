@@ -32,7 +32,7 @@ pub(super) async fn forward(target: &TargetStack, mut io: impl Io, shared: &Shar
 }
 
 async fn connect(target: &TargetStack, shared: &Shared) -> Result<Connection, ProxyError> {
-    let routes = target.routes(&shared.backends, &shared.metrics);
+    let routes = target.routes(&shared.metrics);
     let fail =
         |kind, cause: BoxError| ProxyError::new(kind, "balance", target.name().clone(), cause);
     let choice = match &routes.tcp.action {
@@ -43,14 +43,12 @@ async fn connect(target: &TargetStack, shared: &Shared) -> Result<Connection, Pr
             choose(choices).ok_or_else(|| fail(Kind::NoRoute, "no backend has a weight".into()))?
         }
     };
-    choice
-        .backend
-        .balance
-        .send(())
-        .await
-        .map_err(|error| match error {
-            BalanceError::Queue(QueueError::Full) => fail(Kind::LoadShed, error.into()),
-            BalanceError::Queue(QueueError::FailFast) => fail(Kind::FailFast, error.into()),
-            BalanceError::Service(error) => fail(Kind::Connect, error.into()),
-        })
+    let backend = choice.backend(|policy| shared.backends.tcp(policy));
+    backend.balance.send(()).await.map_err(|error| match error {
+        BalanceError::Queue(QueueError::Full) => fail(Kind::LoadShed, error.into()),
+        BalanceError::Queue(failfast @ QueueError::FailFast) => {
+            fail(Kind::FailFast, backend.refusal.explain(failfast))
+        }
+        BalanceError::Service(error) => fail(Kind::Connect, error.into()),
+    })
 }

@@ -1,5 +1,6 @@
 //! Finds the line of a field in a YAML document.
 
+use super::parse::read;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -10,7 +11,7 @@ use std::fmt;
 /// The line (from 1) of the field at `path`, as `spec.ports[0].port`; of its
 /// nearest ancestor that is there, when the field itself is missing.
 pub(super) fn line_of(text: &str, path: &str) -> u64 {
-    let Ok(root) = serde_saphyr::from_str::<Spanned<Node>>(text) else {
+    let Ok(root) = read::<Spanned<Node>>(text) else {
         return 1;
     };
     let mut line = line(&root);

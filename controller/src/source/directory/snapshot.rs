@@ -10,7 +10,6 @@ use std::{
     collections::{BTreeMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 /// More than any manifest; keeps a stray file from filling the memory.
@@ -35,8 +34,9 @@ struct File {
     broken: bool,
 }
 
-/// Tells one content of a file from the next without reading it.
-type Stamp = (Option<SystemTime>, u64, u64);
+/// Tells one state of a file from the next without reading it: inode, length,
+/// and when content or permissions last changed, in seconds and nanoseconds.
+type Stamp = [i128; 4];
 
 impl Snapshot {
     pub(super) fn new(path: PathBuf) -> Self {
@@ -144,7 +144,13 @@ fn load(path: &Path) -> Result<Manifest, String> {
 fn stamp(path: &Path) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt;
     let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok(), metadata.len(), metadata.ino()))
+    let (inode, length) = (metadata.ino().into(), metadata.len().into());
+    Some([
+        inode,
+        length,
+        metadata.ctime().into(),
+        metadata.ctime_nsec().into(),
+    ])
 }
 
 /// The manifests of a directory: plain files with a known ending, not hidden.

@@ -1,0 +1,52 @@
+//! Flags and their defaults.
+
+use super::*;
+
+fn parse(flags: &[&str]) -> Result<Config, String> {
+    let flags = ["mesh-controller", "--source", "x"].iter().chain(flags);
+    Flags::try_parse_from(flags)
+        .map(Config::from)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_command_is_well_formed() {
+    Flags::command().debug_assert();
+}
+
+#[test]
+fn defaults_are_those_of_config() {
+    let flags = parse(&[]).unwrap();
+    assert_eq!(format!("{flags:?}"), format!("{:?}", Config::new("x")));
+}
+
+#[test]
+fn bad_values_are_named() {
+    let cases = [
+        ("--policy-addr", "8090"),
+        ("--default-inbound-policy", "open"),
+        ("--opaque-ports", "25,smtp"),
+        ("--cluster-networks", "10.0.0.0/33"),
+        ("--stream-queue", "0"),
+        ("--log", "loud"),
+    ];
+    for (flag, value) in cases {
+        let error = parse(&[flag, value]).expect_err("a bad value");
+        assert!(
+            error.contains(flag) && error.contains(value.rsplit(',').next().unwrap()),
+            "{error}"
+        );
+    }
+    let error = parse(&["--identity-addr", "127.0.0.1:8080"]).expect_err("a token is missing");
+    assert!(error.contains("--identity-token"), "{error}");
+}
+
+#[test]
+fn the_variable_behind_a_bad_value_is_found() {
+    let error = Flags::try_parse_from(["mesh-controller", "--source", "x", "--stream-queue", "0"]);
+    let variable = variable_of(&error.expect_err("a bad value"));
+    assert_eq!(
+        variable.as_deref(),
+        Some(std::ffi::OsStr::new("MESH_CONTROLLER_STREAM_QUEUE"))
+    );
+}
