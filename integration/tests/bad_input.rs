@@ -3,14 +3,16 @@
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use mesh_integration::{
-    Pair, Pod, Raw, app,
+    Application, Pair, Pod, Raw, app,
     body::{self, empty},
     client::{Http1, get, post},
     control::Policy,
     wait::{soon, until},
     web,
 };
+use parking_lot::Mutex;
 use std::{
     sync::{
         Arc,
@@ -18,7 +20,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Notify};
 
 /// Random bytes that are the same in each run.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
@@ -221,39 +223,60 @@ async fn a_client_that_sends_its_head_too_slowly_is_closed() {
     still_serves(&pair).await;
 }
 
+/// Sends `answer`, and breaks off when the test says so.
+fn breaking_off(answer: &'static str, now: &Arc<Notify>) -> Application {
+    let now = now.clone();
+    app::raw(move |mut raw| {
+        let now = now.clone();
+        async move {
+            raw.head().await;
+            raw.send(answer).await;
+            now.notified().await;
+            raw.finish().await;
+        }
+    })
+}
+
+const BROKEN_OFF: [&str; 2] = [
+    "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nonly this\r\n",
+];
+
 #[tokio::test]
 async fn a_server_that_closes_in_the_middle_is_an_error_to_the_client() {
-    let pair = Pair::start(app::raw(|mut raw| async move {
-        raw.head().await;
-        raw.send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")
-            .await;
-        raw.finish().await;
-    }))
-    .await;
-    for chunked in [false, true] {
-        let (mut http1, mut http2) = (pair.client.http1().await, pair.client.http2().await);
-        let _ = chunked;
-        let rsp = http1.send(get(&web("/"))).await;
-        assert!(soon("the end", rsp.into_body().collect()).await.is_err());
-        let rsp = http2.send(get(&web("/"))).await;
-        assert!(soon("the end", rsp.into_body().collect()).await.is_err());
+    for answer in BROKEN_OFF {
+        let now = Arc::new(Notify::new());
+        let pair = Pair::start(breaking_off(answer, &now)).await;
+        let mut http = pair.client.http1().await;
+        let mut body = http.send(get(&web("/"))).await.into_body();
+        let part = soon("a part", body::next(&mut body)).await.unwrap();
+        assert_eq!(part.unwrap(), "only this");
+        now.notify_one();
+        assert!(soon("the end", body.collect()).await.is_err(), "{answer}");
     }
 }
 
 #[tokio::test]
-async fn a_chunked_answer_that_breaks_off_is_no_complete_answer() {
-    let pair = Pair::start(app::raw(|mut raw| async move {
-        raw.head().await;
-        raw.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
-            .await;
-        raw.finish().await;
-    }))
-    .await;
-    let mut raw = pair.client.raw().await;
-    raw.send("GET / HTTP/1.1\r\nhost: web.shop.svc.cluster.local\r\n\r\n")
-        .await;
-    let answer = raw.rest().await;
-    assert!(answer.ends_with("5\r\nhello\r\n"), "{answer}");
+async fn a_server_that_closes_at_once_is_an_error_to_the_client() {
+    for answer in BROKEN_OFF {
+        let now = Arc::new(Notify::new());
+        let pair = Pair::start(breaking_off(answer, &now)).await;
+        let mut http = pair.client.http1().await;
+        now.notify_one();
+        assert!(
+            is_broken(http.try_send(get(&web("/"))).await).await,
+            "{answer}"
+        );
+    }
+}
+
+/// An error, of status or of body.
+async fn is_broken(rsp: hyper::Result<Response<Incoming>>) -> bool {
+    match rsp {
+        Ok(rsp) if rsp.status() == 502 => true,
+        Ok(rsp) => soon("the end", rsp.into_body().collect()).await.is_err(),
+        Err(_) => true,
+    }
 }
 
 #[tokio::test]
@@ -286,29 +309,35 @@ async fn a_server_that_answers_nonsense_is_a_502() {
 
 #[tokio::test]
 async fn a_client_that_closes_in_the_middle_is_no_complete_request() {
-    let outcomes = Arc::new(parking_lot::Mutex::new(Vec::new()));
-    let told = outcomes.clone();
+    let (begun, outcomes) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
+    let (begin, told) = (begun.clone(), outcomes.clone());
     let pair = Pair::start(app::http(move |req| {
-        let told = told.clone();
+        let (begin, told) = (begin.clone(), told.clone());
         async move {
-            let ended = req.into_body().collect().await.is_ok();
-            told.lock().push(ended);
+            let mut body = req.into_body();
+            assert_eq!(body::next(&mut body).await.unwrap().unwrap(), "hello");
+            begin.notify_one();
+            let complete = body.collect().await.is_ok();
+            told.lock().push(complete);
             Response::new(empty())
         }
     }))
     .await;
-    for body in [
-        "content-length: 100\r\n\r\nonly this",
+    for (index, body) in [
+        "content-length: 100\r\n\r\nhello",
         "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
-    ] {
-        let before = outcomes.lock().len();
+    ]
+    .iter()
+    .enumerate()
+    {
         let mut raw = pair.client.raw().await;
         raw.send(format!(
             "POST / HTTP/1.1\r\nhost: web.shop.svc.cluster.local\r\n{body}"
         ))
         .await;
+        soon("the beginning", begun.notified()).await;
         raw.finish().await;
-        until("the end of the body", || outcomes.lock().len() > before).await;
+        until("the end of the body", || outcomes.lock().len() > index).await;
     }
     assert_eq!(*outcomes.lock(), [false, false]);
 }

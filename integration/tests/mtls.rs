@@ -319,14 +319,7 @@ async fn the_direct_port_is_for_identified_peers_with_a_header() {
     wrong
         .try_send(peer::header(server.app_addr().port(), Session::Http1))
         .await;
-    wrong
-        .try_send(
-            "GET / HTTP/1.1
-host: web
-
-",
-        )
-        .await;
+    wrong.try_send("GET / HTTP/1.1\r\nhost: web\r\n\r\n").await;
     assert_eq!(wrong.rest().await, "", "wrong SNI");
     let mut plain = Raw::connect(addr).await;
     plain.try_send("GET / HTTP/1.1\r\nhost: web\r\n\r\n").await;
