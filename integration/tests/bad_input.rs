@@ -97,7 +97,9 @@ async fn half_a_client_hello_to_the_application_is_the_applications() {
         raw.take(100).await;
         raw.send("got it").await;
     }));
-    let server = server.intercepting().start().await;
+    // Before the policy is there, the setting holds.
+    let server = server.intercepting().set("INBOUND_DETECT_TIMEOUT", "200ms");
+    let server = server.start().await;
     let short = Policy::all_unauthenticated().detecting_within(Duration::from_millis(200));
     server.policy(&mesh, short);
     let mut raw = Raw::connect(server.inbound_addr()).await;

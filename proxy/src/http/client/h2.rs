@@ -13,7 +13,10 @@ use crate::{
         body::{Observed, RequestBody},
         error::BoxError,
     },
-    transport::connect::{Connector, Session},
+    transport::{
+        self,
+        connect::{Connector, Session},
+    },
 };
 use futures::future::poll_fn;
 use http::Request;
@@ -21,19 +24,33 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::oneshot,
+    time::{MissedTickBehavior, timeout},
+};
 
 /// For the timeout of pings that are never sent.
 const NEVER: Duration = Duration::MAX;
 
 /// A limit that no peer can tell: the field has 32 bits, and none is the maximum.
 const UNTOLD: usize = usize::MAX - 1;
+
+/// hyper reads from a connection in a task of its own and does not say when the
+/// peer's settings have come, one round trip after it was made: look so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+type Driver = hyper::client::conn::http2::Connection<
+    TokioIo<transport::connect::Connection>,
+    RequestBody,
+    TokioExecutor,
+>;
 
 #[derive(Debug)]
 pub(super) struct H2Pool {
@@ -139,31 +156,40 @@ impl H2Pool {
             .handshake(TokioIo::new(io))
             .await?;
         let limit = Arc::new(AtomicUsize::new(1));
-        let mut driver = Box::pin(driver);
-        let told = limit.clone();
         let (settle, settled) = oneshot::channel();
-        let mut settle = Some(settle);
-        tokio::spawn(async move {
-            let result = poll_fn(|cx| {
-                let polled = driver.as_mut().poll(cx);
-                // The peer's settings arrive here and may change.
-                let max = driver.current_max_send_streams();
-                if max != UNTOLD {
-                    told.store(max, Relaxed);
-                    settle.take();
-                }
-                polled
-            });
-            if let Err(error) = result.await {
-                tracing::debug!(%error, "HTTP/2 connection failed");
-            }
-        });
+        tokio::spawn(drive(driver, limit.clone(), settle));
         let connection = Connection {
             sender,
             streams: Arc::default(),
             limit,
         };
         Ok((connection, settled))
+    }
+}
+
+/// Drives a connection to its end and keeps its `limit` as the peer tells it;
+/// drops `settle` when it was told for the first time.
+async fn drive(driver: Driver, limit: Arc<AtomicUsize>, settle: oneshot::Sender<()>) {
+    let mut driver = pin!(driver);
+    let mut settle = Some(settle);
+    let mut look = tokio::time::interval(LOOK_AGAIN);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let result = poll_fn(|cx| {
+        let polled = driver.as_mut().poll(cx);
+        // Also seen at each request, and so kept up to date.
+        let max = driver.current_max_send_streams();
+        if max != UNTOLD {
+            limit.store(max, Relaxed);
+            settle = None;
+        }
+        // Until then, as long as somebody waits for it.
+        while settle.as_ref().is_some_and(|settle| !settle.is_closed())
+            && look.poll_tick(cx).is_ready()
+        {}
+        polled
+    });
+    if let Err(error) = result.await {
+        tracing::debug!(%error, "HTTP/2 connection failed");
     }
 }
 
