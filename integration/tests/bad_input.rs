@@ -1,5 +1,9 @@
 //! What nobody should send, through real proxies: every fault ends where it is,
 //! and the next client is served.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use http::{Request, Response};
 use http_body_util::BodyExt;

@@ -1,4 +1,8 @@
 //! Endpoints that come, go, refuse and fail while requests run.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use http::Response;
 use mesh_integration::{

@@ -1,4 +1,8 @@
 //! Limits on what a client can make a proxy hold.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use http::Response;
 use mesh_integration::{
