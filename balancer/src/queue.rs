@@ -1,0 +1,149 @@
+//! Where requests wait while no endpoint is ready.
+//!
+//! A bounded number of requests wait, first come first served, for at most the failfast timeout. When it has passed
+//! the queue is in *failfast*: waiting and new requests fail at once, until an endpoint is ready again. Otherwise every
+//! request to a dead service would hold its client, and our memory, for seconds.
+//!
+//! Linkerd feeds its balancer from a channel, with a worker task per balancer and a oneshot channel per request. Here
+//! the waiting requests are their own queue: a fair mutex, whose holder is at the head and the only one that watches
+//! the endpoints. A request that is cancelled leaves by being dropped, and without waiting there is no queue at all.
+
+use crate::{Balancer, Observer, Pick};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
+
+/// The bounds of waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// How many requests may wait at the same time.
+    pub capacity: usize,
+    /// How long a request waits for a ready endpoint before the queue goes into failfast.
+    pub failfast_timeout: Duration,
+}
+
+impl Default for QueueConfig {
+    /// 100 requests for 3 s, what Linkerd's policy controller sends.
+    fn default() -> Self {
+        Self {
+            capacity: 100,
+            failfast_timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Why a request could not wait for an endpoint. No endpoint has seen the request: it is safe to retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// As many requests are waiting as may wait.
+    #[error("too many requests wait for an endpoint of the service to become ready")]
+    Full,
+    /// No endpoint became ready in time.
+    #[error("no endpoint of the service became ready within the failfast timeout")]
+    FailFast,
+}
+
+pub(crate) struct Queue {
+    config: QueueConfig,
+    waiting: AtomicUsize,
+    failfast: AtomicBool,
+    /// Held by the head of the queue. Tokio's mutex is fair: it goes to who has waited longest.
+    head: Mutex<()>,
+}
+
+impl Queue {
+    pub(crate) fn new(config: QueueConfig) -> Self {
+        Self {
+            config,
+            waiting: AtomicUsize::new(0),
+            failfast: AtomicBool::new(false),
+            head: Mutex::new(()),
+        }
+    }
+
+    /// When a request that starts to wait now has waited long enough.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.config.failfast_timeout
+    }
+
+    /// A pick, at once if possible; otherwise after waiting. `deadline` is set by the first wait of a request, so that
+    /// one that comes back again and again can't wait forever.
+    ///
+    /// # Errors
+    /// See [`QueueError`].
+    pub(crate) async fn pick<K, T>(
+        &self,
+        balancer: &Balancer<K, T>,
+        deadline: &mut Option<Instant>,
+        try_pick: impl Fn() -> Option<Pick<K, T>>,
+    ) -> Result<Pick<K, T>, QueueError> {
+        // Nobody overtakes those who wait already.
+        if self.waiting.load(Ordering::Acquire) == 0
+            && let Some(pick) = try_pick()
+        {
+            self.set_failfast(false, balancer.observer());
+            return Ok(pick);
+        }
+        let _place = self.enter(balancer)?;
+        let deadline = *deadline.get_or_insert_with(|| self.deadline());
+        let _head = timeout_at(deadline, self.head.lock())
+            .await
+            .map_err(|_| QueueError::FailFast)?;
+        loop {
+            if let Some(pick) = try_pick() {
+                self.set_failfast(false, balancer.observer());
+                return Ok(pick);
+            }
+            if self.failfast.load(Ordering::Acquire) {
+                return Err(QueueError::FailFast);
+            }
+            if timeout_at(deadline, balancer.available()).await.is_err() {
+                self.set_failfast(true, balancer.observer());
+                return Err(QueueError::FailFast);
+            }
+        }
+    }
+
+    fn enter<'a, K, T>(&'a self, balancer: &'a Balancer<K, T>) -> Result<Place<'a>, QueueError> {
+        if self.failfast.load(Ordering::Acquire) && balancer.ready_len() == 0 {
+            return Err(QueueError::FailFast);
+        }
+        let more = |waiting| (waiting < self.config.capacity).then_some(waiting + 1);
+        let before = self
+            .waiting
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        let before = before.map_err(|_| QueueError::Full)?;
+        balancer.observer().queue(before + 1);
+        Ok(Place {
+            waiting: &self.waiting,
+            observer: balancer.observer(),
+        })
+    }
+
+    fn set_failfast(&self, active: bool, observer: &dyn Observer) {
+        // The plain load keeps the shared cache line clean on every request's path.
+        if self.failfast.load(Ordering::Acquire) != active
+            && self.failfast.swap(active, Ordering::AcqRel) != active
+        {
+            observer.failfast(active);
+        }
+    }
+}
+
+/// A place in the queue, given up when dropped.
+struct Place<'a> {
+    waiting: &'a AtomicUsize,
+    observer: &'a dyn Observer,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let before = self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.observer.queue(before - 1);
+    }
+}

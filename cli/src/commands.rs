@@ -1,0 +1,48 @@
+//! The commands, one file each.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+mod demo;
+mod identity;
+mod run;
+
+/// What `mesh` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Args),
+    #[command(subcommand)]
+    Identity(identity::Command),
+    #[command(subcommand, hide = true)]
+    Run(run::Command),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> ExitCode {
+        match self {
+            Self::Demo(args) => finish(demo::run(args)),
+            Self::Identity(command) => finish(identity::run(command)),
+            Self::Run(command) => run::run(command),
+        }
+    }
+}
+
+/// The exit status of a command, with its error on standard error.
+fn finish<E: Display>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mesh: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The runtime of a command: one thread, as the proxies have.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}

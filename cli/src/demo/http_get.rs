@@ -1,0 +1,48 @@
+//! One GET, for the admin endpoints of the demo's processes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::net::TcpStream;
+
+/// Long enough for a busy laptop, short enough that a hung process is noticed.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why no response came.
+#[derive(Debug, Error)]
+pub(crate) enum GetError {
+    #[error("{0}")]
+    Connect(#[from] std::io::Error),
+    #[error("{0}")]
+    Http(#[from] hyper::Error),
+    #[error("no answer within {TIMEOUT:?}")]
+    Timeout(#[from] tokio::time::error::Elapsed),
+}
+
+/// Fetches `path` from `addr` over a connection of its own.
+pub(crate) async fn get(addr: SocketAddr, path: &str) -> Result<Response<Bytes>, GetError> {
+    tokio::time::timeout(TIMEOUT, exchange(addr, path)).await?
+}
+
+async fn exchange(addr: SocketAddr, path: &str) -> Result<Response<Bytes>, GetError> {
+    let stream = TcpStream::connect(addr).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get(path)
+        .header(http::header::HOST, addr.to_string())
+        .header(http::header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .expect("paths here are literals and an address is a valid host");
+    let exchange = async {
+        let (parts, body) = sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Response::from_parts(parts, body))
+    };
+    let (response, _) = tokio::join!(exchange, connection);
+    response
+}

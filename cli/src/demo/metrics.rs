@@ -1,0 +1,140 @@
+//! What the demo reads from the proxies' `/metrics`: bytes and identities of connections under mutual TLS.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::error::DemoError;
+use super::http_get::get;
+
+/// One sample of the Prometheus text format.
+#[derive(Clone, Debug, PartialEq)]
+struct Sample<'a> {
+    name: &'a str,
+    labels: BTreeMap<&'a str, &'a str>,
+    value: f64,
+}
+
+/// Connections of one proxy under mutual TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MutualTls {
+    /// Read and written, in bytes.
+    pub(crate) bytes: u64,
+    /// Verified identity of the peer that called this proxy.
+    pub(crate) client_id: Option<String>,
+    /// Verified identity of the peer that this proxy called.
+    pub(crate) server_id: Option<String>,
+}
+
+/// Asks the proxy `name` whose admin endpoint is `addr`.
+pub(crate) async fn mutual_tls(name: &str, addr: SocketAddr) -> Result<MutualTls, DemoError> {
+    let error = |cause| DemoError::Metrics {
+        name: name.to_owned(),
+        addr,
+        cause,
+    };
+    let response = get(addr, "/metrics")
+        .await
+        .map_err(|cause| error(cause.to_string()))?;
+    if !response.status().is_success() {
+        return Err(error(format!("status {}", response.status())));
+    }
+    Ok(summarize(&String::from_utf8_lossy(response.body())))
+}
+
+/// Adds up the samples with `tls="true"`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "byte counters are whole and positive"
+)]
+fn summarize(text: &str) -> MutualTls {
+    let mut sum = MutualTls::default();
+    let identity = |sample: &Sample<'_>, label| sample.labels.get(label).map(|id| (*id).to_owned());
+    for sample in text.lines().filter_map(sample) {
+        let counted = matches!(
+            sample.name,
+            "tcp_read_bytes_total" | "tcp_write_bytes_total"
+        );
+        if counted && sample.labels.get("tls") == Some(&"true") {
+            sum.bytes += sample.value as u64;
+            sum.client_id = sum.client_id.or_else(|| identity(&sample, "client_id"));
+            sum.server_id = sum.server_id.or_else(|| identity(&sample, "server_id"));
+        }
+    }
+    sum
+}
+
+fn sample(line: &str) -> Option<Sample<'_>> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let (name, rest) = line.split_at(line.find(['{', ' '])?);
+    let (labels, value) = match rest.strip_prefix('{') {
+        Some(rest) => labels(rest)?,
+        None => (BTreeMap::new(), rest),
+    };
+    Some(Sample {
+        name,
+        labels,
+        value: value.split_whitespace().next()?.parse().ok()?,
+    })
+}
+
+/// Splits `a="b",c="d"} 1` into its labels and what follows; values stay escaped, as identities hold nothing to escape.
+fn labels(mut text: &str) -> Option<(BTreeMap<&str, &str>, &str)> {
+    let mut labels = BTreeMap::new();
+    loop {
+        text = text.trim_start_matches([',', ' ']);
+        if let Some(rest) = text.strip_prefix('}') {
+            return Some((labels, rest));
+        }
+        let (key, rest) = text.split_once("=\"")?;
+        let end = closing_quote(rest)?;
+        labels.insert(key, &rest[..end]);
+        text = &rest[end + 1..];
+    }
+}
+
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_bytes_under_mutual_tls_count() {
+        let text = r#"
+# TYPE tcp_read_bytes_total counter
+tcp_read_bytes_total{direction="outbound",peer="dst",tls="true",server_id="web.demo"} 3169
+tcp_read_bytes_total{direction="outbound",peer="src",tls="no_identity",no_tls_reason="loopback"} 3775
+tcp_write_bytes_total{direction="outbound",peer="dst",server_id="web.demo",tls="true"} 3211
+tcp_open_total{direction="outbound",peer="dst",tls="true",server_id="other"} 5
+process_start_time_seconds 17
+"#;
+        let expected = MutualTls {
+            bytes: 6380,
+            client_id: None,
+            server_id: Some("web.demo".to_owned()),
+        };
+        assert_eq!(summarize(text), expected);
+    }
+
+    #[test]
+    fn escaped_and_odd_lines_are_no_trouble() {
+        let sample = sample(r#"a{b="c\"},d",e=""} 1.5 1700000000"#).unwrap();
+        assert_eq!(
+            (sample.name, sample.labels["b"], sample.labels["e"]),
+            ("a", r#"c\"},d"#, "")
+        );
+        for line in ["", "a", "a{", "a{b=\"c} 1", "a{b=\"c\"} x", "{} "] {
+            assert_eq!(super::sample(line), None, "{line}");
+        }
+    }
+}

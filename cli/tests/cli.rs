@@ -1,0 +1,124 @@
+//! The binary as a user runs it: exit codes, messages, files.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn mesh(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mesh"))
+        .args(args)
+        .output()
+        .expect("cargo builds the binary before its tests")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A loopback network that no other run of the tests uses at the same time.
+fn network() -> String {
+    let id = std::process::id();
+    format!("127.{}.{}", 100 + id / 250 % 150, id % 250)
+}
+
+#[test]
+fn wrong_usage_is_status_2_and_help_status_0() {
+    for args in [
+        &["demo", "--rps", "many"][..],
+        &["identity", "token"],
+        &["serve"],
+        &[],
+    ] {
+        assert_eq!(mesh(args).status.code(), Some(2), "{args:?}");
+    }
+    let help = mesh(&["demo", "--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(stdout(&help).contains("mesh demo --keep"));
+    assert!(
+        !stdout(&mesh(&["--help"])).contains("run "),
+        "the demo's own commands are hidden"
+    );
+}
+
+#[test]
+fn a_taken_port_ends_the_demo_with_a_clear_message() {
+    let network = network();
+    let held = TcpListener::bind(format!("{network}.1:4143")).unwrap();
+    let output = mesh(&["demo", "--network", &network]);
+    drop(held);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    let expected = format!(
+        "mesh: port 4143 on {network}.1 is taken, and the demo needs it for the inbound listener of client-proxy"
+    );
+    assert!(text.starts_with(&expected), "{text}");
+    assert!(
+        text.contains(&format!("Process {} (", std::process::id())),
+        "{text}"
+    );
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_ends_the_demo_with_a_clear_message() {
+    let output = Command::new(env!("CARGO_BIN_EXE_mesh"))
+        .args(["demo", "--network", "127.77.77"])
+        .env("TMPDIR", "/no/such/folder")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(
+        text.contains("cannot write /no/such/folder") && text.contains("TMPDIR="),
+        "{text}"
+    );
+}
+
+#[test]
+fn identities_are_made_shown_and_never_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().to_str().unwrap();
+    assert_eq!(
+        mesh(&["identity", "ca", "--dir", dir]).status.code(),
+        Some(0)
+    );
+    let again = mesh(&["identity", "ca", "--dir", dir]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        stderr(&again).contains("ca.crt exists already"),
+        "{}",
+        stderr(&again)
+    );
+
+    let token = mesh(&["identity", "token", "--dir", dir, "-n", "shop", "web"]);
+    assert_eq!(token.status.code(), Some(0));
+    assert_eq!(stdout(&token).trim_end().split('.').count(), 3);
+    assert!(Path::new(dir).join("token.pub").exists());
+    let second = mesh(&["identity", "token", "--dir", dir, "-n", "shop", "web"]);
+    assert_eq!(stderr(&second), "", "the key is used again");
+
+    let shown = mesh(&["identity", "show", &format!("{dir}/issuer.crt")]);
+    assert!(
+        stdout(&shown).contains("issuer    CN=root.cluster.local"),
+        "{}",
+        stdout(&shown)
+    );
+}
+
+#[test]
+fn a_name_that_fits_no_certificate_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = mesh(&[
+        "identity",
+        "token",
+        "--dir",
+        dir.path().to_str().unwrap(),
+        "We_b",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("We_b"), "{}", stderr(&output));
+}

@@ -1,0 +1,210 @@
+//! Inbound policies: who may connect, and what a change does to open connections.
+
+#![allow(clippy::unwrap_used)] // A test that can't go on panics.
+
+use http::StatusCode;
+use mesh_integration::{
+    Mesh, Pair, Pod, Raw, WEB, app, ca,
+    client::{Http1, Http2},
+    control::{Authz, Policy},
+    peer::{self, Client, Session},
+    wait::eventually,
+    web,
+};
+
+/// A server reached by interception, under `policy`.
+async fn server(mesh: &Mesh, policy: Policy) -> Pod {
+    let server = mesh
+        .pod("web")
+        .app(app::says("hi"))
+        .intercepting()
+        .start()
+        .await;
+    server.policy(mesh, policy);
+    server
+}
+
+/// Waits until a plaintext client is answered with `status`.
+async fn plaintext(server: &Pod, status: u16) {
+    eventually(format!("{status} in plaintext"), async || {
+        let mut http = Http1::connect(server.inbound_addr()).await;
+        (http.get("http://web/").await.status() == status).then_some(())
+    })
+    .await;
+}
+
+/// Waits until a client with an identity is answered with `status`.
+async fn meshed(mesh: &Mesh, server: &Pod, status: u16) {
+    eventually(format!("{status} with an identity"), async || {
+        let peer = Client::new(&mesh.ca, "peer").without_alpn();
+        let io = peer
+            .connect(server.inbound_addr(), server.identity())
+            .await
+            .unwrap();
+        let rsp = Http2::over(io).await.get("http://web/").await;
+        (rsp.status() == status).then_some(())
+    })
+    .await;
+}
+
+/// Waits until a client with TLS but no identity is answered with `status`.
+async fn anonymous(mesh: &Mesh, server: &Pod, status: u16) {
+    eventually(format!("{status} without an identity"), async || {
+        let peer = Client::new(&mesh.ca, "peer")
+            .without_alpn()
+            .presenting(None);
+        let io = peer
+            .connect(server.inbound_addr(), server.identity())
+            .await
+            .unwrap();
+        let rsp = Http2::over(io).await.get("http://web/").await;
+        (rsp.status() == status).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_unauthenticated_lets_everybody_in() {
+    let mesh = Mesh::start().await;
+    let server = server(&mesh, Policy::all_unauthenticated()).await;
+    plaintext(&server, 200).await;
+    meshed(&mesh, &server, 200).await;
+    anonymous(&mesh, &server, 200).await;
+}
+
+#[tokio::test]
+async fn all_authenticated_asks_for_an_identity() {
+    let mesh = Mesh::start().await;
+    let server = server(&mesh, Policy::all_authenticated()).await;
+    plaintext(&server, 403).await;
+    anonymous(&mesh, &server, 403).await;
+    meshed(&mesh, &server, 200).await;
+}
+
+#[tokio::test]
+async fn tls_is_enough_where_the_policy_says_so() {
+    let mesh = Mesh::start().await;
+    let policy = Policy::of("all-tls-unauthenticated", [Authz::any_tls()]);
+    let server = server(&mesh, policy).await;
+    plaintext(&server, 403).await;
+    anonymous(&mesh, &server, 200).await;
+    meshed(&mesh, &server, 200).await;
+}
+
+#[tokio::test]
+async fn cluster_policies_ask_for_an_address_of_the_cluster() {
+    let mesh = Mesh::start().await;
+    let (inside, outside) = (&["127.0.0.0/8"][..], &["10.0.0.0/8"][..]);
+    let server = server(&mesh, Policy::cluster_unauthenticated(outside)).await;
+    plaintext(&server, 403).await;
+    server.policy(&mesh, Policy::cluster_unauthenticated(inside));
+    plaintext(&server, 200).await;
+    server.policy(&mesh, Policy::cluster_authenticated(inside));
+    plaintext(&server, 403).await;
+    meshed(&mesh, &server, 200).await;
+    server.policy(&mesh, Policy::cluster_authenticated(outside));
+    meshed(&mesh, &server, 403).await;
+}
+
+#[tokio::test]
+async fn deny_lets_nobody_in_and_audit_everybody() {
+    let mesh = Mesh::start().await;
+    let server = server(&mesh, Policy::deny()).await;
+    plaintext(&server, 403).await;
+    meshed(&mesh, &server, 403).await;
+    server.policy(&mesh, Policy::audit());
+    plaintext(&server, 200).await;
+    meshed(&mesh, &server, 200).await;
+}
+
+#[tokio::test]
+async fn one_identity_may_be_enough_or_not() {
+    let mesh = Mesh::start().await;
+    let only = |sa| Policy::of("only", [Authz::identity(ca::identity(sa))]);
+    let server = server(&mesh, only("somebody")).await;
+    meshed(&mesh, &server, 403).await;
+    server.policy(&mesh, only("peer"));
+    meshed(&mesh, &server, 200).await;
+}
+
+#[tokio::test]
+async fn a_change_holds_for_the_next_request_of_an_open_connection() {
+    let pair = Pair::start(app::says("hi")).await;
+    let mut http = pair.client.http1().await;
+    assert_eq!(http.get(&web("/")).await.status(), 200);
+    for (policy, status) in [
+        (Policy::deny(), StatusCode::FORBIDDEN),
+        (Policy::all_authenticated(), StatusCode::OK),
+    ] {
+        pair.server.policy(&pair.mesh, policy);
+        eventually("the change", async || {
+            (http.get(&web("/")).await.status() == status).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn the_reason_is_for_meshed_clients_alone() {
+    let pair = Pair::start(app::says("hi")).await;
+    pair.server.policy(&pair.mesh, Policy::deny());
+    let rsp = eventually("the policy", async || {
+        Some(pair.client.get(&web("/")).await).filter(|rsp| rsp.status() == 403)
+    })
+    .await;
+    let error = rsp.headers()["l5d-proxy-error"].to_str().unwrap();
+    assert!(error.contains("stage=authorize"), "{error}");
+    assert!(error.contains("fault=client; retry=no"), "{error}");
+
+    let server = server(&pair.mesh, Policy::deny()).await;
+    plaintext(&server, 403).await;
+    let rsp = Http1::connect(server.inbound_addr())
+        .await
+        .get("http://web/")
+        .await;
+    assert!(!rsp.headers().contains_key("l5d-proxy-error"));
+    assert!(rsp.body().is_empty());
+}
+
+#[tokio::test]
+async fn an_opaque_connection_is_closed_when_it_is_no_longer_allowed() {
+    let pair = Pair::start(app::raw(|mut raw| async move {
+        raw.send("hi").await;
+        raw.rest().await;
+    }))
+    .await;
+    pair.server
+        .policy(&pair.mesh, Policy::all_authenticated().opaque());
+    pair.web
+        .opaque()
+        .endpoints([pair.server.endpoint().opaque()]);
+    let mut raw = pair.client.tunnel(WEB).await;
+    assert_eq!(raw.take(2).await, b"hi");
+    pair.server.policy(&pair.mesh, Policy::deny().opaque());
+    assert_eq!(raw.rest().await, "");
+}
+
+#[tokio::test]
+async fn an_opaque_connection_that_is_denied_never_reaches_the_application() {
+    let mesh = Mesh::start().await;
+    let server = mesh
+        .pod("web")
+        .app(app::raw(|mut raw| async move {
+            raw.send("leaked").await;
+        }))
+        .start()
+        .await;
+    server.policy(&mesh, Policy::deny().opaque());
+    eventually("the policy", async || {
+        let peer = Client::new(&mesh.ca, "peer");
+        let io = peer
+            .connect(server.inbound_addr(), server.identity())
+            .await
+            .unwrap();
+        let mut raw = Raw::new(io);
+        raw.send(peer::header(server.app_addr().port(), Session::Opaque))
+            .await;
+        raw.rest().await.is_empty().then_some(())
+    })
+    .await;
+}

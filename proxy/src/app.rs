@@ -1,0 +1,253 @@
+//! The whole proxy, wired in the order things depend on each other.
+//!
+//! Listeners are bound before anything is asked of the control plane, so that a
+//! taken port is an error at once; they are served only when there is a
+//! certificate, because until then nobody could tell who we are. Admin runs on a
+//! thread of its own and answers from the start.
+
+mod control;
+mod settings;
+
+use crate::{
+    config::{Config, DirectionConfig},
+    control::{ControlClient, SystemResolver, dns::SharedResolver},
+    discovery::{Channels, Discovery},
+    drain,
+    identity::Identity,
+    inbound::{self, Inbound, metrics::InboundMetrics},
+    limits::Limit,
+    metrics::{LimitMetrics, Metrics},
+    outbound::{self, Outbound, metrics::OutboundMetrics},
+    policy::ServerPolicy,
+    tls::Tls,
+    transport::{
+        listener::{Accepted, BindError, Listener, ListenerOptions},
+        orig_dst::OriginalDst,
+    },
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinSet};
+
+/// Ports of the application whose policy is watched before a client asks; a pod
+/// has few, and a range of thousands would be as many streams.
+const WATCHED_PORTS: usize = 64;
+
+/// A proxy that is built and bound, and not running yet.
+pub struct App {
+    listeners: Listeners,
+    identity: Identity,
+    dns: SharedResolver,
+    inbound: Inbound,
+    outbound: Outbound,
+    metrics: Metrics,
+    drain: drain::Signal,
+    grace: Duration,
+    /// Policies of the ports we know of, watched from the start.
+    _ports: Vec<watch::Receiver<Arc<ServerPolicy>>>,
+}
+
+struct Listeners {
+    inbound: Listener,
+    outbound: Vec<Listener>,
+}
+
+/// Why a proxy can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A listener's address can't be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// No identity with these settings.
+    #[error(transparent)]
+    Identity(#[from] crate::identity::IdentityError),
+    /// DNS can't be set up.
+    #[error(transparent)]
+    Dns(#[from] crate::control::DnsError),
+}
+
+impl App {
+    /// Builds everything and binds the listeners; needs a runtime.
+    ///
+    /// # Errors
+    /// [`AppError`] says what can't be had.
+    pub fn build(config: Config, metrics: Metrics) -> Result<Self, AppError> {
+        let listeners = Listeners::bind(&config)?;
+        let identity = Identity::new(config.identity.clone())?;
+        let dns: SharedResolver = Arc::new(SystemResolver::new(config.dns.clone())?);
+        let discovery = discovery(&config, &identity, &dns, &metrics)?;
+        let tls = Tls::new(identity.credentials().clone());
+        let (signal, watch) = drain::channel();
+        let ports = config.inbound.ports.iter().take(WATCHED_PORTS);
+        let ports = ports.map(|port| discovery.inbound(port)).collect();
+        let inbound_metrics = InboundMetrics::new(metrics.clone());
+        let outbound_metrics = OutboundMetrics::new(metrics.clone());
+        let inbound = Inbound::new(inbound::Parts {
+            settings: settings::inbound(&config.inbound),
+            discovery: discovery.clone(),
+            tls: tls.clone(),
+            in_flight: in_flight(&config.inbound.common, &inbound_metrics.limits),
+            metrics: inbound_metrics,
+            drain: watch.clone(),
+        });
+        let outbound = Outbound::new(outbound::Parts {
+            settings: settings::outbound(&config.outbound, listeners.outbound_addrs()),
+            discovery,
+            tls,
+            in_flight: in_flight(&config.outbound.common, &outbound_metrics.limits),
+            metrics: outbound_metrics,
+            drain: watch,
+        });
+        Ok(Self {
+            listeners,
+            identity,
+            dns,
+            inbound,
+            outbound,
+            metrics,
+            drain: signal,
+            grace: config.shutdown_grace_period,
+            _ports: ports,
+        })
+    }
+
+    /// Asks these instead of the kernel where redirected connections were meant
+    /// to go: how tests run the redirected paths without netfilter.
+    #[must_use]
+    pub fn redirected_by(
+        mut self,
+        inbound: Arc<dyn OriginalDst>,
+        outbound: Arc<dyn OriginalDst>,
+    ) -> Self {
+        let Listeners {
+            inbound: peers,
+            outbound: apps,
+        } = self.listeners;
+        let redirect = |listener: Listener| listener.redirected_by(outbound.clone());
+        self.listeners = Listeners {
+            inbound: peers.redirected_by(inbound),
+            outbound: apps.into_iter().map(redirect).collect(),
+        };
+        self
+    }
+
+    /// True once there is a certificate.
+    pub fn ready(&self) -> watch::Receiver<bool> {
+        self.identity.credentials().ready()
+    }
+
+    /// Where the outbound listeners are bound.
+    pub fn outbound_addrs(&self) -> Vec<SocketAddr> {
+        self.listeners.outbound_addrs()
+    }
+
+    /// Where the inbound listener is bound.
+    pub fn inbound_addr(&self) -> SocketAddr {
+        self.listeners.inbound.local_addr()
+    }
+
+    /// Serves until `shutdown`, then drains.
+    ///
+    /// # Errors
+    /// When the identity service's name is no identity.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<drain::Drained, AppError> {
+        let mut ready = self.ready();
+        let observer = control::observer(&self.metrics, "identity", &self.identity.addr());
+        let certificate = control::certificate(&self.metrics);
+        let certify = self.identity.run(self.dns, observer, certificate);
+        let serve = async {
+            // The sender lives in the credentials that `certify` holds.
+            let _ = ready.wait_for(|ready| *ready).await;
+            tracing::info!("Certified; serving");
+            serve(self.listeners, self.inbound, self.outbound).await;
+        };
+        tokio::select! {
+            failed = certify => match failed? {},
+            () = serve => {}
+            () = shutdown => {}
+        }
+        tracing::info!(grace = ?self.grace, "Draining");
+        let drained = self.drain.drain(self.grace).await;
+        tracing::info!(?drained, "Drained");
+        Ok(drained)
+    }
+}
+
+impl Listeners {
+    fn bind(config: &Config) -> Result<Self, BindError> {
+        let inbound = Listener::bind(config.inbound.listen, options(&config.inbound.common))?;
+        let outbound = config
+            .outbound
+            .listen
+            .iter()
+            .map(|addr| Listener::bind(*addr, options(&config.outbound.common)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { inbound, outbound })
+    }
+
+    fn outbound_addrs(&self) -> Vec<SocketAddr> {
+        self.outbound.iter().map(Listener::local_addr).collect()
+    }
+}
+
+fn options(config: &DirectionConfig) -> ListenerOptions {
+    ListenerOptions {
+        sockets: config.accept,
+        backlog: config.backlog,
+        reuse_port: false,
+        max_connections: config.max_connections,
+    }
+}
+
+fn in_flight(config: &DirectionConfig, metrics: &LimitMetrics) -> Limit {
+    let shed = metrics.requests_shed.clone();
+    Limit::new("requests in flight", config.max_in_flight, shed)
+}
+
+fn discovery(
+    config: &Config,
+    identity: &Identity,
+    dns: &SharedResolver,
+    metrics: &Metrics,
+) -> Result<Discovery, AppError> {
+    let client = |name: &'static str, config: &crate::control::ControlConfig| {
+        let tls = identity.mutual_tls(&config.addr)?;
+        let observer = control::observer(metrics, name, &config.addr);
+        let client = ControlClient::new(config.clone(), tls, dns.clone(), observer);
+        Ok::<_, AppError>(client.channel())
+    };
+    let channels = Channels {
+        policy: client("policy", &config.policy)?,
+        destination: client("destination", &config.destination)?,
+    };
+    Ok(Discovery::new(
+        config.discovery.clone(),
+        channels,
+        dns.clone(),
+    ))
+}
+
+/// Accepts on all listeners until dropped; the connections go on.
+async fn serve(listeners: Listeners, inbound: Inbound, outbound: Outbound) {
+    let mut loops = JoinSet::new();
+    loops.spawn(accept(listeners.inbound, move |accepted| {
+        inbound.clone().serve(accepted)
+    }));
+    for listener in listeners.outbound {
+        let outbound = outbound.clone();
+        loops.spawn(accept(listener, move |accepted| {
+            outbound.clone().serve(accepted)
+        }));
+    }
+    drop(outbound);
+    while loops.join_next().await.is_some() {}
+}
+
+async fn accept<F>(listener: Listener, serve: impl Fn(Accepted) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        let accepted = listener.accept().await;
+        tokio::spawn(serve(accepted));
+    }
+}

@@ -1,0 +1,75 @@
+//! HTTP by its first line.
+
+use super::{Detected, MAX_PREFIX};
+use crate::http::framing::{is_target, is_token};
+
+/// As much of the HTTP/2 preface as needed, as Linkerd: `PRI` is reserved, so
+/// nothing else starts like this, and the rest may be in another segment.
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
+const VERSION: &[u8] = b"HTTP/1.";
+/// Longest method. The longest registered one has 17 bytes (UPDATEREDIRECTREF).
+const MAX_METHOD: usize = 32;
+
+pub(super) fn classify(bytes: &[u8]) -> Option<Detected> {
+    if bytes.starts_with(H2_PREFACE) {
+        return Some(Detected::H2);
+    }
+    if H2_PREFACE.starts_with(bytes) {
+        return None;
+    }
+    match request_line(skip_empty_lines(bytes)) {
+        Line::Request => Some(Detected::Http1),
+        Line::Other => Some(Detected::Opaque),
+        // A request line longer than this is HTTP's to refuse, with a 414.
+        Line::Target if bytes.len() >= MAX_PREFIX => Some(Detected::Http1),
+        Line::Partial if bytes.len() >= MAX_PREFIX => Some(Detected::Opaque),
+        Line::Target | Line::Partial => None,
+    }
+}
+
+enum Line {
+    /// A request line, sure enough.
+    Request,
+    /// May become one; the method is complete.
+    Target,
+    /// May become one.
+    Partial,
+    /// Not a request line, whatever follows.
+    Other,
+}
+
+fn request_line(line: &[u8]) -> Line {
+    let Some(method) = line.iter().position(|b| !is_token(*b)) else {
+        return if line.len() > MAX_METHOD {
+            Line::Other
+        } else {
+            Line::Partial
+        };
+    };
+    if method == 0 || method > MAX_METHOD || line[method] != b' ' {
+        return Line::Other;
+    }
+    let rest = &line[method + 1..];
+    let Some(target) = rest.iter().position(|b| !is_target(*b)) else {
+        return Line::Target;
+    };
+    if target == 0 || rest[target] != b' ' {
+        return Line::Other;
+    }
+    let version = &rest[target + 1..];
+    if version.starts_with(VERSION) {
+        Line::Request
+    } else if VERSION.starts_with(version) {
+        Line::Target
+    } else {
+        Line::Other
+    }
+}
+
+/// RFC 9112, 2.2: empty lines before a request are to be ignored.
+fn skip_empty_lines(mut bytes: &[u8]) -> &[u8] {
+    while let Some(rest) = bytes.strip_prefix(b"\r\n") {
+        bytes = rest;
+    }
+    if bytes == b"\r" { &[] } else { bytes }
+}

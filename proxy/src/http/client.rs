@@ -1,0 +1,164 @@
+//! One endpoint's HTTP client: pooled HTTP/1 connections and shared HTTP/2 ones.
+//!
+//! hyper-util's pooled client looks endpoints up by authority for every request
+//! and spawns a task to give a connection back. Here the endpoint is known, so
+//! a request takes a connection from a list and its body puts it back at its
+//! end. A request that certainly was not sent (no connection could be made, or
+//! the connection closed first) comes back with the error, so that the balancer
+//! can try another endpoint without having kept a copy.
+
+mod h1;
+mod h2;
+
+use self::{h1::H1Pool, h2::H2Pool};
+use super::{
+    Version,
+    body::{End, Observe, Observed, RequestBody},
+    error::{BoxError, Kind},
+    framing::Violation,
+};
+use crate::{config::H2Settings, transport::connect::Connector};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use std::{sync::Arc, time::Duration};
+
+/// Limits and habits of a client's connections.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// How long an HTTP/1 connection may stay idle before it is closed; below
+    /// what servers use, so that they rarely close one under a request.
+    pub idle_timeout: Duration,
+    /// Idle HTTP/1 connections kept.
+    pub max_idle: usize,
+    /// Bytes of a response head, and number of its fields.
+    pub max_header_bytes: usize,
+    /// Fields of a response head.
+    pub max_headers: usize,
+    /// HTTP/2.
+    pub h2: H2Settings,
+}
+
+/// A response with the connection it came on.
+pub type ClientResponse = Response<Observed<Incoming, Lease>>;
+
+/// A client of one endpoint; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    h1: Arc<H1Pool>,
+    h2: H2Pool,
+}
+
+/// A request that got no response.
+#[derive(Debug)]
+pub struct SendError {
+    /// Why.
+    pub cause: BoxError,
+    /// What was being done.
+    pub stage: Stage,
+    /// The request, when it certainly was not sent.
+    pub unsent: Option<Request<RequestBody>>,
+}
+
+/// How far a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// No connection.
+    Connect,
+    /// A connection, but no response.
+    Send,
+}
+
+/// Holds the connection of a response until its body ends.
+#[derive(Debug)]
+pub enum Lease {
+    /// Returned to the pool after a complete body, else closed.
+    H1(h1::Returning),
+    /// Frees a stream of the connection.
+    H2(h2::StreamGuard),
+}
+
+impl Client {
+    /// A client that connects by `connector`, lazily.
+    pub fn new(connector: Connector, settings: ClientSettings) -> Self {
+        let connector = Arc::new(connector);
+        let settings = Arc::new(settings);
+        Self {
+            inner: Arc::new(Inner {
+                h1: Arc::new(H1Pool::new(connector.clone(), settings.clone())),
+                h2: H2Pool::new(connector, settings),
+            }),
+        }
+    }
+
+    /// Connects, so that the next request of that version finds a connection.
+    ///
+    /// # Errors
+    /// Why no connection could be made.
+    pub async fn warm(&self, version: Version) -> Result<(), BoxError> {
+        match version {
+            Version::Http1 => self.inner.h1.warm().await,
+            Version::H2 => self.inner.h2.warm().await,
+        }
+    }
+
+    /// Sends `req` with the version of its connection, `via`.
+    ///
+    /// # Errors
+    /// [`SendError`], with the request if it was not sent.
+    pub async fn send(
+        &self,
+        req: Request<RequestBody>,
+        via: Version,
+    ) -> Result<ClientResponse, Box<SendError>> {
+        match via {
+            Version::Http1 => self.inner.h1.send(req).await,
+            Version::H2 => self.inner.h2.send(req).await,
+        }
+    }
+}
+
+impl Observe for Lease {
+    fn data(&mut self, _: usize) {}
+
+    fn end(&mut self, end: End<'_>) {
+        match self {
+            Self::H1(returning) => returning.end(matches!(end, End::Complete(_))),
+            Self::H2(guard) => guard.release(),
+        }
+    }
+}
+
+impl SendError {
+    /// The row of the error table, and where it happened.
+    pub fn kind(&self) -> (Kind, &'static str) {
+        match self.stage {
+            Stage::Connect => (Kind::Connect, "connect"),
+            // The request's own body may be what can't be sent.
+            Stage::Send if Violation::in_error(&*self.cause).is_some() => {
+                (Kind::BadRequest, "request")
+            }
+            Stage::Send => (Kind::Upstream, "request"),
+        }
+    }
+
+    fn connect(req: Request<RequestBody>, cause: impl Into<BoxError>) -> Box<Self> {
+        Box::new(Self {
+            cause: cause.into(),
+            stage: Stage::Connect,
+            unsent: Some(req),
+        })
+    }
+
+    fn send(mut error: hyper::client::conn::TrySendError<Request<RequestBody>>) -> Box<Self> {
+        Box::new(Self {
+            unsent: error.take_message(),
+            cause: error.into_error().into(),
+            stage: Stage::Send,
+        })
+    }
+}

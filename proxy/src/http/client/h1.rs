@@ -1,0 +1,166 @@
+//! Idle HTTP/1.1 connections, newest first.
+
+use super::{ClientResponse, ClientSettings, Lease, SendError};
+use crate::{
+    http::{
+        body::{Observed, RequestBody},
+        error::BoxError,
+        headers,
+    },
+    transport::connect::{Connector, Session},
+};
+use futures::future::poll_fn;
+use http::Request;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use std::sync::{Arc, Weak};
+use tokio::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct H1Pool {
+    connector: Arc<Connector>,
+    settings: Arc<ClientSettings>,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    connections: Vec<(SendRequest<RequestBody>, Instant)>,
+    /// A sweeper runs while there is something to sweep.
+    swept: bool,
+}
+
+/// A connection on loan to a response.
+#[derive(Debug)]
+pub struct Returning {
+    connection: Option<(Weak<H1Pool>, SendRequest<RequestBody>)>,
+}
+
+impl H1Pool {
+    pub(super) fn new(connector: Arc<Connector>, settings: Arc<ClientSettings>) -> Self {
+        Self {
+            connector,
+            settings,
+            idle: Mutex::default(),
+        }
+    }
+
+    pub(super) async fn warm(self: &Arc<Self>) -> Result<(), BoxError> {
+        let connection = self.connect().await?;
+        self.put(connection);
+        Ok(())
+    }
+
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        mut req: Request<RequestBody>,
+    ) -> Result<ClientResponse, Box<SendError>> {
+        let single_use = headers::is_upgrade(&req) || req.version() == http::Version::HTTP_10;
+        loop {
+            let (mut connection, reused) = match self.take().await {
+                Some(connection) => (connection, true),
+                None => match self.connect().await {
+                    Ok(connection) => (connection, false),
+                    Err(cause) => return Err(SendError::connect(req, cause)),
+                },
+            };
+            let error = match connection.try_send_request(req).await {
+                Ok(rsp) => {
+                    let lease = Returning::new(self, connection, single_use);
+                    return Ok(rsp.map(|body| Observed::new(body, Lease::H1(lease))));
+                }
+                Err(error) => SendError::send(error),
+            };
+            // A server may close an idle connection just as it is taken: what
+            // was not written goes on the next one.
+            match *error {
+                SendError {
+                    unsent: Some(unsent),
+                    ..
+                } if reused => req = unsent,
+                error => return Err(Box::new(error)),
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<SendRequest<RequestBody>, BoxError> {
+        let io = self.connector.connect(Session::Http1).await?;
+        let (connection, driver) = Builder::new()
+            .max_headers(self.settings.max_headers)
+            .max_buf_size(self.settings.max_header_bytes.max(8192))
+            .handshake(TokioIo::new(io))
+            .await?;
+        tokio::spawn(async move {
+            if let Err(error) = driver.with_upgrades().await {
+                tracing::debug!(%error, "HTTP/1 connection failed");
+            }
+        });
+        Ok(connection)
+    }
+
+    /// The newest idle connection that still lives. One whose last response
+    /// has just ended may need a turn of its driver before it is ready.
+    async fn take(&self) -> Option<SendRequest<RequestBody>> {
+        loop {
+            let (mut connection, _) = self.idle.lock().connections.pop()?;
+            if connection.is_ready() {
+                return Some(connection);
+            }
+            if poll_fn(|cx| connection.poll_ready(cx)).await.is_ok() {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn put(self: &Arc<Self>, connection: SendRequest<RequestBody>) {
+        if connection.is_closed() {
+            return;
+        }
+        let mut idle = self.idle.lock();
+        if idle.connections.len() >= self.settings.max_idle {
+            return;
+        }
+        idle.connections.push((connection, Instant::now()));
+        if !std::mem::replace(&mut idle.swept, true) {
+            tokio::spawn(sweep(Arc::downgrade(self), self.settings.idle_timeout));
+        }
+    }
+
+    /// Drops what was idle too long; false when nothing is left to sweep.
+    fn sweep(&self) -> bool {
+        let mut idle = self.idle.lock();
+        let timeout = self.settings.idle_timeout;
+        idle.connections
+            .retain(|(connection, since)| !connection.is_closed() && since.elapsed() < timeout);
+        idle.swept = !idle.connections.is_empty();
+        idle.swept
+    }
+}
+
+async fn sweep(pool: Weak<H1Pool>, interval: std::time::Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        match pool.upgrade() {
+            Some(pool) if pool.sweep() => {}
+            _ => return,
+        }
+    }
+}
+
+impl Returning {
+    fn new(pool: &Arc<H1Pool>, connection: SendRequest<RequestBody>, single_use: bool) -> Self {
+        Self {
+            connection: (!single_use).then(|| (Arc::downgrade(pool), connection)),
+        }
+    }
+
+    pub(super) fn end(&mut self, complete: bool) {
+        if let Some((pool, connection)) = self.connection.take()
+            && complete
+            && let Some(pool) = pool.upgrade()
+        {
+            pool.put(connection);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Which headers cross the proxy.
+//!
+//! Hop-by-hop fields end here (RFC 9110 section 7.6.1): `Connection` and all it
+//! names, and the old ones it should name. An upgrade keeps the two fields it
+//! is made of. `l5d-*` fields speak between proxies, so what an application
+//! sends of them is removed in both directions: it could otherwise claim an
+//! identity, or an error of the mesh.
+
+use http::header::{
+    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Request, Version};
+
+/// Identity of the client, set by inbound from its certificate.
+pub const CLIENT_ID: HeaderName = HeaderName::from_static("l5d-client-id");
+/// Version of an HTTP/1 message carried over HTTP/2.
+pub const ORIG_PROTO: HeaderName = HeaderName::from_static("l5d-orig-proto");
+/// Why the proxy answered instead of the application.
+pub const PROXY_ERROR: HeaderName = HeaderName::from_static("l5d-proxy-error");
+/// `close` asks the other proxy to close the client's connection.
+pub const PROXY_CONNECTION: HeaderName = HeaderName::from_static("l5d-proxy-connection");
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const LEGACY_PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Removes hop-by-hop fields; with `upgrade`, leaves `Connection: upgrade` and
+/// `Upgrade` as they are.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
+    if headers.contains_key(CONNECTION) {
+        strip_nominated(headers, upgrade);
+    }
+    headers.remove(KEEP_ALIVE);
+    headers.remove(LEGACY_PROXY_CONNECTION);
+    headers.remove(TRANSFER_ENCODING);
+    if headers.get(TE).is_some_and(|te| te != "trailers") {
+        let trailers = accepts_trailers(headers);
+        headers.remove(TE);
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+    }
+    if !upgrade {
+        headers.remove(UPGRADE);
+    }
+}
+
+fn strip_nominated(headers: &mut HeaderMap, upgrade: bool) {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        // Fields that frame or route the message are not the client's to remove.
+        .filter(|name| !matches!(*name, http::header::CONTENT_LENGTH | HOST | UPGRADE | TE))
+        .collect();
+    headers.remove(CONNECTION);
+    for name in nominated {
+        headers.remove(name);
+    }
+    if upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+fn accepts_trailers(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(TE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// Removes every `l5d-*` field but those in `keep`.
+pub fn strip_l5d(headers: &mut HeaderMap, keep: &[HeaderName]) {
+    let is_l5d = |name: &&HeaderName| name.as_str().starts_with("l5d-") && !keep.contains(name);
+    while let Some(name) = headers.keys().find(is_l5d).cloned() {
+        headers.remove(name);
+    }
+}
+
+/// Whether an HTTP/1.1 request asks to become another protocol.
+pub fn is_upgrade<B>(req: &Request<B>) -> bool {
+    req.version() == Version::HTTP_11
+        && (req.method() == http::Method::CONNECT
+            || req.headers().contains_key(UPGRADE) && connection_has_upgrade(req.headers()))
+}
+
+fn connection_has_upgrade(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
+}
+
+/// Whether the request is gRPC, so that errors become gRPC statuses.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    #[test]
+    fn hop_by_hop_fields_end_here() {
+        let mut map = headers(&[
+            ("connection", "close, x-private, content-length"),
+            ("x-private", "1"),
+            ("content-length", "5"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "close"),
+            ("transfer-encoding", "chunked"),
+            ("te", "gzip, trailers"),
+            ("upgrade", "h2c"),
+            ("accept", "*/*"),
+        ]);
+        strip_hop_by_hop(&mut map, false);
+        let left = headers(&[
+            ("content-length", "5"),
+            ("te", "trailers"),
+            ("accept", "*/*"),
+        ]);
+        assert_eq!(map, left);
+    }
+
+    #[test]
+    fn an_upgrade_keeps_what_it_is_made_of() {
+        let mut map = headers(&[
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+        ]);
+        strip_hop_by_hop(&mut map, true);
+        assert_eq!(
+            map,
+            headers(&[("connection", "upgrade"), ("upgrade", "websocket")])
+        );
+    }
+
+    #[test]
+    fn l5d_fields_are_removed_but_those_kept() {
+        let mut map = headers(&[
+            ("l5d-client-id", "evil"),
+            ("l5d-client-id", "twice"),
+            ("l5d-orig-proto", "HTTP/1.1"),
+            ("x-l5d-not", "1"),
+        ]);
+        strip_l5d(&mut map, &[ORIG_PROTO]);
+        assert_eq!(
+            map,
+            headers(&[("l5d-orig-proto", "HTTP/1.1"), ("x-l5d-not", "1")])
+        );
+    }
+
+    #[test]
+    fn upgrades_need_both_fields_and_http_11() {
+        let req = |version, connection: &'static str| {
+            Request::get("/")
+                .version(version)
+                .header("connection", connection)
+                .header("upgrade", "websocket")
+                .body(())
+                .unwrap()
+        };
+        assert!(is_upgrade(&req(Version::HTTP_11, "keep-alive, Upgrade")));
+        assert!(!is_upgrade(&req(Version::HTTP_11, "keep-alive")));
+        assert!(!is_upgrade(&req(Version::HTTP_10, "upgrade")));
+    }
+}

@@ -1,0 +1,257 @@
+//! Serving one accepted connection as HTTP.
+//!
+//! Everything a client controls has a limit here: time to send a head, its
+//! size and number of fields, concurrent streams, resets per second. An HTTP/1
+//! connection is read through [`Guarded`], because hyper alone accepts framing
+//! that two parsers may read differently (RFC 9112 section 11.2).
+
+use super::{Version, framing::Guarded};
+use crate::{
+    config::H2Settings,
+    drain,
+    limits::{ResetBudget, TooManyResets},
+    transport::io::Io,
+};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, server::conn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use parking_lot::Mutex;
+use pin_project_lite::pin_project;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{sync::Notify, time::Instant};
+use tower_service::Service;
+
+/// Limits on what a client may do to an HTTP server connection.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// A request head must be complete in this time.
+    pub header_read_timeout: Duration,
+    /// Bytes of a request head.
+    pub max_header_bytes: usize,
+    /// Fields of a request head.
+    pub max_headers: usize,
+    /// HTTP/2 streams a client may reset per second before it is cut off.
+    pub max_resets_per_second: u32,
+    /// HTTP/2.
+    pub h2: H2Settings,
+}
+
+/// Why a connection ended other than by being done.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// hyper gave up: a broken message, a reset, a timeout.
+    #[error(transparent)]
+    Hyper(#[from] hyper::Error),
+    /// A request that two parsers may read differently; it was answered 400.
+    #[error("the client sent a request that must be refused: {0}")]
+    Framing(&'static str),
+    /// More resets per second than allowed ("rapid reset", CVE-2023-44487).
+    #[error(transparent)]
+    TooManyResets(#[from] TooManyResets),
+    /// The proxy stops and the grace period is over.
+    #[error(transparent)]
+    Forced(#[from] drain::Forced),
+}
+
+/// Serves requests of `io` by `service` until the client or a drain ends it.
+///
+/// # Errors
+/// [`ServeError`]; the client has been answered as far as that was possible.
+pub async fn serve<I, S, B>(
+    io: I,
+    version: Version,
+    service: S,
+    settings: &ServerSettings,
+    drain: drain::Watch,
+) -> Result<(), ServeError>
+where
+    I: Io,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
+{
+    match version {
+        Version::Http1 => serve_h1(io, service, settings, drain).await,
+        Version::H2 => serve_h2(io, service, settings, drain).await,
+    }
+}
+
+async fn serve_h1<I, S, B>(
+    io: I,
+    service: S,
+    settings: &ServerSettings,
+    drain: drain::Watch,
+) -> Result<(), ServeError>
+where
+    I: Io,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
+{
+    let (io, guard) = Guarded::new(io);
+    let service = guard.watch(TowerToHyperService::new(service));
+    let connection = conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.header_read_timeout)
+        .max_headers(settings.max_headers)
+        .max_buf_size(settings.max_header_bytes.max(8192))
+        // The application's date, or none, is what the client is to see.
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let served = drain
+        .run(connection, |connection| connection.graceful_shutdown())
+        .await?;
+    match guard.violation() {
+        Some(reason) => Err(ServeError::Framing(reason)),
+        None => Ok(served?),
+    }
+}
+
+async fn serve_h2<I, S, B>(
+    io: I,
+    service: S,
+    settings: &ServerSettings,
+    drain: drain::Watch,
+) -> Result<(), ServeError>
+where
+    I: Io,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
+{
+    let resets = Arc::new(Resets::new(settings.max_resets_per_second));
+    let service = CountResets {
+        inner: service,
+        resets: resets.clone(),
+    };
+    let h2 = &settings.h2;
+    let connection = conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(h2.initial_stream_window)
+        .initial_connection_window_size(h2.initial_connection_window)
+        .adaptive_window(h2.adaptive_window)
+        .max_concurrent_streams(h2.max_concurrent_streams)
+        .max_frame_size(h2.max_frame_size)
+        .max_header_list_size(h2.max_header_list_size)
+        .max_pending_accept_reset_streams(h2.max_pending_accept_reset_streams)
+        .max_send_buf_size(h2.max_send_buffer)
+        .keep_alive_interval(h2.keepalive.map(|keepalive| keepalive.interval))
+        .keep_alive_timeout(
+            h2.keepalive
+                .map_or(Duration::MAX, |keepalive| keepalive.timeout),
+        )
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(io), TowerToHyperService::new(service));
+    let served = drain.run(connection, |connection| connection.graceful_shutdown());
+    tokio::select! {
+        biased;
+        result = served => Ok(result??),
+        error = resets.exceeded() => Err(error.into()),
+    }
+}
+
+/// Counts the streams of one connection that the client reset.
+#[derive(Debug)]
+struct Resets {
+    budget: Mutex<ResetBudget>,
+    exceeded: Mutex<Option<TooManyResets>>,
+    wake: Notify,
+}
+
+impl Resets {
+    fn new(per_second: u32) -> Self {
+        Self {
+            budget: Mutex::new(ResetBudget::new(per_second, Instant::now())),
+            exceeded: Mutex::new(None),
+            wake: Notify::new(),
+        }
+    }
+
+    fn count(&self) {
+        if let Err(error) = self.budget.lock().reset(Instant::now()) {
+            *self.exceeded.lock() = Some(error);
+            self.wake.notify_one();
+        }
+    }
+
+    async fn exceeded(&self) -> TooManyResets {
+        loop {
+            self.wake.notified().await;
+            if let Some(error) = *self.exceeded.lock() {
+                return error;
+            }
+        }
+    }
+}
+
+/// hyper drops the future of a stream that is reset before it was answered.
+#[derive(Clone, Debug)]
+struct CountResets<S> {
+    inner: S,
+    resets: Arc<Resets>,
+}
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for CountResets<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = CountResetsFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, req: Request<Incoming>) -> Self::Future {
+        CountResetsFuture {
+            inner: self.inner.call(req),
+            resets: Some(self.resets.clone()),
+        }
+    }
+}
+
+pin_project! {
+    struct CountResetsFuture<F> {
+        #[pin]
+        inner: F,
+        // Taken when answered.
+        resets: Option<Arc<Resets>>,
+    }
+
+    impl<F> PinnedDrop for CountResetsFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(resets) = this.project().resets.take() {
+                resets.count();
+            }
+        }
+    }
+}
+
+impl<F: Future> Future for CountResetsFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let output = std::task::ready!(this.inner.poll(cx));
+        this.resets.take();
+        Poll::Ready(output)
+    }
+}

@@ -1,0 +1,83 @@
+//! One inbound connection: who it is from, what for, under which policy.
+
+use super::{Shared, policy::Allowed};
+use crate::policy::{Metadata, ServerPolicy, ServerProtocol, inbound::Client};
+use http::HeaderValue;
+use parking_lot::Mutex;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::sync::watch;
+
+/// What TLS told of the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerTls {
+    /// Plaintext.
+    None,
+    /// TLS without a certificate.
+    Anonymous,
+    /// A verified identity.
+    Identified(Arc<str>),
+}
+
+impl PeerTls {
+    /// The verified identity.
+    pub fn identity(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Identified(id) => Some(id),
+            Self::None | Self::Anonymous => None,
+        }
+    }
+}
+
+/// An inbound connection.
+pub(super) struct Conn {
+    /// The client's address.
+    pub(super) client: SocketAddr,
+    /// Its identity.
+    pub(super) tls: PeerTls,
+    /// Its identity as a header value.
+    pub(super) client_id: Option<HeaderValue>,
+    /// The application.
+    pub(super) app: SocketAddr,
+    /// The policy of the application's port.
+    pub(super) policy: watch::Receiver<Arc<ServerPolicy>>,
+    /// The last decision: the next request nearly always gets the same.
+    pub(super) allowed: Mutex<Option<Arc<Allowed>>>,
+}
+
+impl Shared {
+    /// A connection of `client` to the application at `app`.
+    pub(super) fn conn(&self, client: SocketAddr, tls: PeerTls, app: SocketAddr) -> Conn {
+        Conn {
+            client,
+            client_id: tls.identity().and_then(|id| HeaderValue::from_str(id).ok()),
+            tls,
+            app,
+            policy: self.discovery.inbound(app.port()),
+            allowed: Mutex::new(None),
+        }
+    }
+}
+
+impl Conn {
+    /// What the application speaks.
+    pub(super) fn protocol(&self) -> ServerProtocol {
+        self.policy.borrow().protocol
+    }
+
+    /// The server policy's labels.
+    pub(super) fn server(&self) -> Arc<Metadata> {
+        self.policy.borrow().meta.clone()
+    }
+
+    /// The client, as policy sees it.
+    pub(super) fn as_client(&self) -> Client<'_> {
+        Client {
+            ip: self.client.ip(),
+            tls: match &self.tls {
+                PeerTls::None => None,
+                PeerTls::Anonymous => Some(None),
+                PeerTls::Identified(id) => Some(Some(id)),
+            },
+        }
+    }
+}

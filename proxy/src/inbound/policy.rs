@@ -1,0 +1,138 @@
+//! Deciding about a request or connection by the policy of its port.
+//!
+//! Policy changes while connections are open, so each request is decided by the
+//! policy of that moment. A decision is remembered with what it was made of; as
+//! long as that is the same object, it is the same decision, and its metrics
+//! are at hand.
+
+use super::{
+    client::Conn,
+    metrics::{AllowedMetrics, InboundMetrics},
+};
+use crate::{
+    http::error::{Kind, ProxyError},
+    metrics::Authz,
+    policy::{Authorization, InboundRoute, Metadata, ServerPolicy},
+};
+use http::Request;
+use std::sync::Arc;
+
+/// A decision to allow, with what it was made of.
+pub(super) struct Allowed {
+    policy: Arc<ServerPolicy>,
+    /// Index of the route in the policy, when it has routes.
+    route: Option<usize>,
+    /// Numbers of requests that are decided so.
+    pub(super) metrics: Arc<AllowedMetrics>,
+}
+
+impl Conn {
+    /// Whether `req` may pass.
+    ///
+    /// # Errors
+    /// 404 without a route, 403 without an authorization; both are counted.
+    pub(super) fn allow<B>(
+        &self,
+        req: &Request<B>,
+        metrics: &InboundMetrics,
+    ) -> Result<Arc<Allowed>, ProxyError> {
+        let policy = self.policy.borrow().clone();
+        let route = self.route(&policy, req, metrics)?;
+        if let Some(allowed) = &*self.allowed.lock()
+            && Arc::ptr_eq(&allowed.policy, &policy)
+            && allowed.route == route
+        {
+            allowed.metrics.allow();
+            return Ok(allowed.clone());
+        }
+        let (route_meta, authorizations) = match route {
+            Some(index) => route_parts(&policy, &policy.routes[index]),
+            None => (Metadata::of_default("default"), &policy.authorizations[..]),
+        };
+        let authorization = policy
+            .authorize_by(authorizations, &self.as_client())
+            .map_err(|error| {
+                metrics.http_denied(self.app, &self.tls, &policy.meta, &route_meta);
+                tracing::info!(client = %self.client, %error, "Request denied");
+                ProxyError::new(Kind::Unauthorized, "authorize", self.app.to_string(), error)
+            })?;
+        let handles = metrics.allowed(
+            self.app,
+            &self.tls,
+            &policy.meta,
+            &route_meta,
+            &authorization.meta,
+        );
+        handles.allow();
+        let allowed = Arc::new(Allowed {
+            metrics: handles,
+            route,
+            policy: policy.clone(),
+        });
+        *self.allowed.lock() = Some(allowed.clone());
+        Ok(allowed)
+    }
+
+    fn route<B>(
+        &self,
+        policy: &ServerPolicy,
+        req: &Request<B>,
+        metrics: &InboundMetrics,
+    ) -> Result<Option<usize>, ProxyError> {
+        if policy.routes.is_empty() {
+            return Ok(None);
+        }
+        let path = req.uri().path();
+        let is_match = |route: &InboundRoute| route.is_match(req.method(), path);
+        match policy.routes.iter().position(is_match) {
+            Some(index) => Ok(Some(index)),
+            None => {
+                metrics.route_not_found(self.app, &self.tls, &policy.meta);
+                let cause = format!("{} has no route for this request", policy.meta);
+                Err(ProxyError::new(
+                    Kind::NoRoute,
+                    "route",
+                    self.app.to_string(),
+                    cause,
+                ))
+            }
+        }
+    }
+
+    /// Whether the connection itself may pass.
+    ///
+    /// # Errors
+    /// [`Kind::Unauthorized`], counted.
+    pub(super) fn allow_connection(&self, metrics: &InboundMetrics) -> Result<(), ProxyError> {
+        let policy = self.policy.borrow().clone();
+        match policy.authorize(&self.as_client()) {
+            Ok(authorization) => {
+                let authz = Some(&*authorization.meta);
+                metrics.tcp_decided(Authz::Allow, self.app, &self.tls, &policy.meta, authz);
+                Ok(())
+            }
+            Err(error) => {
+                metrics.tcp_decided(Authz::Deny, self.app, &self.tls, &policy.meta, None);
+                tracing::info!(client = %self.client, %error, "Connection denied");
+                Err(ProxyError::new(
+                    Kind::Unauthorized,
+                    "authorize",
+                    self.app.to_string(),
+                    error,
+                ))
+            }
+        }
+    }
+}
+
+fn route_parts<'a>(
+    policy: &'a ServerPolicy,
+    route: &'a InboundRoute,
+) -> (Arc<Metadata>, &'a [Authorization]) {
+    let authorizations = if route.authorizations.is_empty() {
+        &policy.authorizations
+    } else {
+        &route.authorizations
+    };
+    (route.meta.clone(), authorizations)
+}

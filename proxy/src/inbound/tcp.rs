@@ -1,0 +1,63 @@
+//! Opaque connections to the application.
+
+use super::{Shared, client::Conn};
+use crate::{
+    http::error::{Kind, ProxyError},
+    metrics::Authz,
+    transport::{
+        connect::{Session, track},
+        io::Io,
+        splice::splice,
+    },
+};
+
+/// Forwards `io` to the application as long as policy allows it.
+pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
+    let tcp = shared.metrics.tcp(conn.app, &conn.tls, &conn.server());
+    let mut io = track(io, &tcp);
+    let work = async {
+        if let Err(error) = conn.allow_connection(&shared.metrics) {
+            shared.metrics.tcp_error(error.kind());
+            return;
+        }
+        let mut app = match shared
+            .apps
+            .connector(conn.app)
+            .connect(Session::Opaque)
+            .await
+        {
+            Ok(app) => app,
+            Err(error) => {
+                let error = ProxyError::new(Kind::Connect, "connect", conn.app.to_string(), error);
+                shared.metrics.tcp_error(error.kind());
+                tracing::info!(client = %conn.client, %error, "Connection failed");
+                return;
+            }
+        };
+        tokio::select! {
+            result = splice(&mut io, &mut app, shared.settings.splice) => {
+                if let Err(error) = result {
+                    tracing::debug!(client = %conn.client, %error, "Connection ended");
+                }
+            }
+            () = no_longer_allowed(shared, &conn) => {
+                let server = conn.server();
+                let metrics = &shared.metrics;
+                metrics.tcp_decided(Authz::Terminate, conn.app, &conn.tls, &server, None);
+            }
+        }
+    };
+    let _forced = shared.drain.clone().run(work, |_| ()).await;
+}
+
+/// Resolves when a change of policy forbids the connection.
+async fn no_longer_allowed(shared: &Shared, conn: &Conn) {
+    let mut policy = conn.policy.clone();
+    while policy.changed().await.is_ok() {
+        if conn.allow_connection(&shared.metrics).is_err() {
+            return;
+        }
+    }
+    // Policy is no longer watched: what was allowed stays so.
+    std::future::pending().await
+}

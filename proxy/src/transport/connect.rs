@@ -1,0 +1,307 @@
+//! Making a connection to an endpoint or to the application.
+//!
+//! A connector is made once per endpoint, with everything a connection needs
+//! prepared: the TLS configuration that knows which identity the peer must
+//! prove, and the transport header for each protocol, already encoded.
+
+use super::{
+    header::{SessionProtocol, TransportHeader},
+    io::{CountBytes, Counted},
+    listener::SocketOptions,
+};
+use crate::metrics::{TcpMetrics, TcpOpen};
+use bytes::Bytes;
+use rustls::pki_types::ServerName;
+use std::{io, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// What will be spoken on a connection; tells the peer in the transport header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// Bytes.
+    Opaque,
+}
+
+/// Mutual TLS to one identity.
+#[derive(Clone)]
+pub struct ClientTls {
+    /// Knows the identity the peer must prove, and our certificate.
+    pub config: Arc<rustls::ClientConfig>,
+    /// SNI.
+    pub server_name: ServerName<'static>,
+}
+
+/// How connections to an endpoint are secured.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// Not: the endpoint is not meshed.
+    Plain,
+    /// Mutual TLS.
+    Mutual(ClientTls),
+    /// The endpoint claims an identity that can't be verified, for this reason.
+    Impossible(Arc<str>),
+}
+
+/// What a transport header says of a connection's purpose.
+#[derive(Clone, Copy, Debug)]
+pub struct HeaderFor {
+    /// The application's port.
+    pub port: u16,
+    /// The port is opaque on the far side, whatever is spoken.
+    pub opaque: bool,
+}
+
+/// Makes connections to one address.
+#[derive(Debug)]
+pub struct Connector {
+    /// Where to connect.
+    pub addr: SocketAddr,
+    /// Mutual TLS or plaintext.
+    pub security: Security,
+    /// What the transport header says; none is sent without.
+    pub header: Option<HeaderFor>,
+    /// For TCP and TLS handshakes together.
+    pub timeout: Duration,
+    /// Socket options.
+    pub sockets: SocketOptions,
+    /// Counts connections and bytes.
+    pub metrics: Arc<TcpMetrics>,
+}
+
+/// An open connection, counted.
+pub type Connection = Tracked<Stream>;
+
+/// A stream that is counted: its bytes, and itself until it is dropped.
+pub type Tracked<I> = Counted<I, TcpOpen>;
+
+/// Counts `io` in `metrics` from now until it is dropped.
+pub fn track<I>(io: I, metrics: &Arc<TcpMetrics>) -> Tracked<I> {
+    Counted::new(io, Arc::new(metrics.opened()))
+}
+
+impl CountBytes for TcpOpen {
+    fn read(&self, bytes: u64) {
+        self.metrics().read.increment(bytes);
+    }
+
+    fn written(&self, bytes: u64) {
+        self.metrics().write.increment(bytes);
+    }
+}
+
+/// TCP, or mutual TLS over it.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plaintext.
+    Plain(TcpStream),
+    /// TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// TCP.
+    #[error("could not connect to {addr}: {cause}")]
+    Tcp {
+        /// The address.
+        addr: SocketAddr,
+        /// What the kernel said.
+        cause: io::Error,
+    },
+    /// TLS: the peer is not who it should be, or does not trust us.
+    #[error("mutual TLS with {server_name} at {addr} failed: {cause}")]
+    Tls {
+        /// The address.
+        addr: SocketAddr,
+        /// The name asked for.
+        server_name: String,
+        /// What rustls said.
+        cause: io::Error,
+    },
+    /// The endpoint's identity can't be verified.
+    #[error("{addr} can't be connected securely: {reason}")]
+    Identity {
+        /// The address.
+        addr: SocketAddr,
+        /// What is wrong with its identity.
+        reason: Arc<str>,
+    },
+    /// Neither happened in time.
+    #[error("could not connect to {addr} within {timeout:?}")]
+    Timeout {
+        /// The address.
+        addr: SocketAddr,
+        /// The limit.
+        timeout: Duration,
+    },
+}
+
+impl Connector {
+    /// Connects, does the TLS handshake and sends the transport header.
+    ///
+    /// # Errors
+    /// [`ConnectError`], naming the address and the step.
+    pub async fn connect(&self, session: Session) -> Result<Connection, ConnectError> {
+        let stream = timeout(self.timeout, self.handshake(session))
+            .await
+            .map_err(|_| ConnectError::Timeout {
+                addr: self.addr,
+                timeout: self.timeout,
+            })??;
+        Ok(track(stream, &self.metrics))
+    }
+
+    /// Whether the endpoint takes TCP connections; the connection is not used.
+    ///
+    /// # Errors
+    /// [`ConnectError`], as for [`Self::connect`].
+    pub async fn probe(&self) -> Result<(), ConnectError> {
+        self.connect(Session::Opaque).await.map(drop)
+    }
+
+    async fn handshake(&self, session: Session) -> Result<Stream, ConnectError> {
+        let mut stream = self.secure(self.tcp().await?).await?;
+        if let Some(header) = self.header {
+            let header = header.encode(session);
+            let sent = async {
+                stream.write_all(&header).await?;
+                stream.flush().await
+            };
+            sent.await.map_err(|cause| self.tcp_error(cause))?;
+        }
+        Ok(stream)
+    }
+
+    async fn tcp(&self) -> Result<TcpStream, ConnectError> {
+        let tcp = TcpStream::connect(self.addr)
+            .await
+            .map_err(|cause| self.tcp_error(cause))?;
+        self.sockets
+            .apply(&tcp)
+            .map_err(|cause| self.tcp_error(cause))?;
+        Ok(tcp)
+    }
+
+    async fn secure(&self, tcp: TcpStream) -> Result<Stream, ConnectError> {
+        let tls = match &self.security {
+            Security::Plain => return Ok(Stream::Plain(tcp)),
+            Security::Mutual(tls) => tls,
+            Security::Impossible(reason) => {
+                let (addr, reason) = (self.addr, reason.clone());
+                return Err(ConnectError::Identity { addr, reason });
+            }
+        };
+        let connect = TlsConnector::from(tls.config.clone()).connect(tls.server_name.clone(), tcp);
+        match connect.await {
+            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            Err(cause) => Err(ConnectError::Tls {
+                addr: self.addr,
+                server_name: tls.server_name.to_str().into_owned(),
+                cause,
+            }),
+        }
+    }
+
+    fn tcp_error(&self, cause: io::Error) -> ConnectError {
+        ConnectError::Tcp {
+            addr: self.addr,
+            cause,
+        }
+    }
+}
+
+impl HeaderFor {
+    fn encode(self, session: Session) -> Bytes {
+        let session = match session {
+            Session::Http1 => Some(SessionProtocol::Http1),
+            Session::Http2 => Some(SessionProtocol::Http2),
+            Session::Opaque => None,
+        };
+        TransportHeader {
+            port: self.port,
+            name: None,
+            session: session.filter(|_| !self.opaque),
+        }
+        .encode()
+    }
+}
+
+impl std::fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientTls")
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Passes each call on to whichever stream it is.
+macro_rules! either {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Stream::Plain($stream) => {
+                let $stream = Pin::new($stream);
+                $call
+            }
+            Stream::Tls($stream) => {
+                let $stream = Pin::new(&mut **$stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(tcp) => tcp.is_write_vectored(),
+            Self::Tls(tls) => tls.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(
+        self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_shutdown(cx))
+    }
+}

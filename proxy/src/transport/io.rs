@@ -1,0 +1,192 @@
+//! Streams around streams: replaying what detection has read, counting bytes.
+
+use bytes::{Buf, Bytes};
+use metrics::Counter;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Any stream of bytes both ways.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<I: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for I {}
+
+/// A stream whose type was given up, at the joint of accept and protocol.
+pub type BoxIo = Box<dyn Io>;
+
+/// A stream that first gives back bytes which were already read from it.
+#[derive(Debug)]
+pub struct Prefixed<I> {
+    prefix: Bytes,
+    io: I,
+}
+
+/// Where [`Counted`] counts.
+pub trait CountBytes: Send + Sync + 'static {
+    /// `bytes` were read from the peer.
+    fn read(&self, bytes: u64);
+    /// `bytes` were written to the peer.
+    fn written(&self, bytes: u64);
+}
+
+/// A pair of counters, the usual [`CountBytes`].
+#[derive(Debug)]
+pub struct ByteCounters {
+    /// Bytes read from the peer.
+    pub read: Counter,
+    /// Bytes written to the peer.
+    pub write: Counter,
+}
+
+/// A stream that counts the bytes through it.
+#[derive(Debug)]
+pub struct Counted<I, C = ByteCounters> {
+    io: I,
+    counters: Arc<C>,
+}
+
+impl<I> Prefixed<I> {
+    /// `io` with `prefix` to be read before anything else.
+    pub fn new(io: I, prefix: Bytes) -> Self {
+        Self { prefix, io }
+    }
+
+    /// What is left to be replayed.
+    pub fn prefix(&self) -> &Bytes {
+        &self.prefix
+    }
+
+    /// The stream itself.
+    pub fn get_ref(&self) -> &I {
+        &self.io
+    }
+
+    /// The stream, and what was not replayed yet.
+    pub fn into_parts(self) -> (I, Bytes) {
+        (self.io, self.prefix)
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Prefixed<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.prefix.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let n = self.prefix.len().min(buf.remaining());
+        buf.put_slice(&self.prefix[..n]);
+        self.prefix.advance(n);
+        if self.prefix.is_empty() {
+            // An empty `Bytes` would keep the whole buffer for as long as the connection.
+            self.prefix = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Prefixed<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl CountBytes for ByteCounters {
+    fn read(&self, bytes: u64) {
+        self.read.increment(bytes);
+    }
+
+    fn written(&self, bytes: u64) {
+        self.write.increment(bytes);
+    }
+}
+
+impl<I, C> Counted<I, C> {
+    /// `io`, counted in `counters`, which connections of the same labels share.
+    pub fn new(io: I, counters: Arc<C>) -> Self {
+        Self { io, counters }
+    }
+
+    /// The stream itself.
+    pub fn get_ref(&self) -> &I {
+        &self.io
+    }
+}
+
+impl<I: AsyncRead + Unpin, C: CountBytes> AsyncRead for Counted<I, C> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        self.counters.read((buf.filled().len() - before) as u64);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncWrite + Unpin, C: CountBytes> AsyncWrite for Counted<I, C> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let n = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.counters.written(n as u64);
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let n = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        self.counters.written(n as u64);
+        Poll::Ready(Ok(n))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
