@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// An address that clients use mutual TLS to.
     #[error(
-        "{addr} ({what}) is no loopback address, which needs a certificate: give the controller an identity, or listen on 127.0.0.1"
+        "{addr} ({what}) is no loopback address, which needs a certificate: give the controller an identity (--identity-addr), or listen on 127.0.0.1"
     )]
     NeedsIdentity {
         /// Which server.

@@ -96,12 +96,12 @@ impl Hub {
             return;
         }
         metrics::objects(state.index.counts());
-        let watched = state.endpoints.refresh(&state.index, &touched)
-            + state.profiles.refresh(&state.index, &touched)
-            + state.outbound.refresh(&state.index, &touched)
-            + state.inbound.refresh(&state.index, &touched)
-            + state.balancing.refresh(&state.index, &touched);
-        metrics::watched(watched);
+        state.endpoints.refresh(&state.index, &touched);
+        state.profiles.refresh(&state.index, &touched);
+        state.outbound.refresh(&state.index, &touched);
+        state.inbound.refresh(&state.index, &touched);
+        state.balancing.refresh(&state.index, &touched);
+        metrics::watched(state.watched());
     }
 
     /// The answer now.
@@ -119,7 +119,19 @@ impl Hub {
         let entry = Watch::new(&query, &state.index);
         let receiver = entry.sender.subscribe();
         Q::watches(&mut Watching(state)).insert(query, entry);
+        metrics::watched(state.watched());
         receiver
+    }
+}
+
+impl State {
+    /// How many questions are kept up to date.
+    fn watched(&self) -> usize {
+        self.endpoints.by_query.len()
+            + self.profiles.by_query.len()
+            + self.outbound.by_query.len()
+            + self.inbound.by_query.len()
+            + self.balancing.by_query.len()
     }
 }
 
@@ -186,16 +198,14 @@ impl<Q: Query> Watches<Q> {
         self.sweep_at = (self.by_query.len() * 2).max(SMALLEST_SWEEP);
     }
 
-    /// Works out again what the changes may have altered; returns how many
-    /// questions are being watched.
-    fn refresh(&mut self, index: &Index, touched: &Touched) -> usize {
+    /// Works out again what the changes may have altered.
+    fn refresh(&mut self, index: &Index, touched: &Touched) {
         self.sweep();
         for (query, watch) in &mut self.by_query {
             if touched.concerns(&watch.dependency) {
                 watch.refresh(query, index);
             }
         }
-        self.by_query.len()
     }
 }
 

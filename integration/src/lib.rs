@@ -30,6 +30,7 @@ pub mod body;
 pub mod ca;
 pub mod client;
 pub mod control;
+mod load;
 mod mesh;
 pub mod peer;
 mod pod;
@@ -38,6 +39,7 @@ pub mod wait;
 
 pub use ca::Ca;
 pub use control::{ControlPlane, Endpoint, Service};
+pub use load::Load;
 pub use mesh::{Builder, Mesh, Pair, WEB, web};
 pub use pod::{Application, Pod, PodBuilder};
 pub use raw::Raw;

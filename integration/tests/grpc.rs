@@ -1,5 +1,7 @@
 //! gRPC through two proxies: the four kinds of calls, and errors of the proxies.
 
+#![allow(clippy::unwrap_used)] // A test that can't go on panics.
+
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::StreamExt;
 use http::{HeaderMap, Request, Response};

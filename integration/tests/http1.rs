@@ -1,5 +1,7 @@
 //! HTTP/1 through two proxies, as client and application see it.
 
+#![allow(clippy::unwrap_used)] // A test that can't go on panics.
+
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;

@@ -1,5 +1,7 @@
 //! HTTP/2 through two proxies: streams, trailers, resets, flow control.
 
+#![allow(clippy::unwrap_used)] // A test that can't go on panics.
+
 use bytes::Bytes;
 use futures::future::join_all;
 use http::{Request, Response};

@@ -1,5 +1,7 @@
 //! Mutual TLS with a peer that is not ours, in both roles, and with impostors.
 
+#![allow(clippy::unwrap_used)] // A test that can't go on panics.
+
 use bytes::Bytes;
 use http::{Request, Response};
 use mesh_integration::{
@@ -235,7 +237,7 @@ async fn answer_of(mesh: &Mesh, endpoint: Endpoint) -> Response<Bytes> {
     client.get(&web("/")).await
 }
 
-async fn impostor(mesh: &Mesh, leaf: mesh_integration::ca::Leaf) {
+async fn impostor(mesh: &Mesh, leaf: ca::Leaf) {
     let web = ca::identity("web");
     let server = Server::with_leaf(&mesh.ca, web, leaf, false).await;
     let endpoint = server.intercepted_endpoint();

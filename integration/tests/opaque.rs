@@ -1,5 +1,7 @@
 //! Opaque bytes through two proxies, and through one with a stock peer behind.
 
+#![allow(clippy::unwrap_used)] // A test that can't go on panics.
+
 use mesh_integration::{
     Application, Mesh, Pair, Raw, WEB, app,
     control::Policy,

@@ -1,5 +1,7 @@
 //! Inbound policies: who may connect, and what a change does to open connections.
 
+#![allow(clippy::unwrap_used)] // A test that can't go on panics.
+
 use http::StatusCode;
 use mesh_integration::{
     Mesh, Pair, Pod, Raw, WEB, app, ca,

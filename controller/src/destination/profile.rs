@@ -4,7 +4,7 @@ use super::update::weighted;
 use crate::{
     hub::Answer,
     model::{
-        endpoint::WEIGHT,
+        endpoint::{Endpoint, WEIGHT},
         profile::{ProfileQuery, ProfileView},
     },
 };
@@ -13,14 +13,11 @@ use linkerd2_proxy_api::{
     meta::{Metadata, Resource, metadata},
 };
 use prost_types::Duration;
+use std::net::SocketAddr;
 
 /// The whole profile: each message replaces the last.
 pub(super) fn message(view: &ProfileView, domain: &str) -> DestinationProfile {
-    let empty = DestinationProfile {
-        retry_budget: Some(retry_budget()),
-        ..DestinationProfile::default()
-    };
-    match view {
+    let profile = match view {
         ProfileView::Service {
             namespace,
             name,
@@ -29,46 +26,63 @@ pub(super) fn message(view: &ProfileView, domain: &str) -> DestinationProfile {
         } => DestinationProfile {
             fully_qualified_name: format!("{name}.{namespace}.svc.{domain}"),
             opaque_protocol: *opaque,
-            parent_ref: Some(resource(Resource {
-                group: "core".to_owned(),
-                kind: "Service".to_owned(),
-                name: name.clone(),
-                namespace: namespace.clone(),
-                port: (*port).into(),
-                ..Resource::default()
-            })),
-            // Linkerd's mark for "no ServiceProfile": only the group is set.
-            profile_ref: Some(resource(Resource {
-                group: "linkerd.io".to_owned(),
-                ..Resource::default()
-            })),
-            ..empty
+            parent_ref: Some(service(namespace, name, *port)),
+            profile_ref: Some(no_service_profile()),
+            ..DestinationProfile::default()
         },
         ProfileView::Pod {
             namespace,
             address,
             endpoint,
             opaque,
-        } => {
-            let mut endpoint = weighted(*address, endpoint);
-            endpoint
-                .metric_labels
-                .insert("namespace".to_owned(), namespace.clone());
-            DestinationProfile {
-                endpoint: Some(endpoint),
-                opaque_protocol: *opaque,
-                ..empty
-            }
-        }
-        ProfileView::Unknown { address } => DestinationProfile {
-            endpoint: Some(WeightedAddr {
-                addr: Some((*address).into()),
-                weight: WEIGHT,
-                ..WeightedAddr::default()
-            }),
-            ..empty
+        } => DestinationProfile {
+            endpoint: Some(pod(namespace, *address, endpoint)),
+            opaque_protocol: *opaque,
+            ..DestinationProfile::default()
         },
+        ProfileView::Unknown { address } => DestinationProfile {
+            endpoint: Some(unknown(*address)),
+            ..DestinationProfile::default()
+        },
+    };
+    DestinationProfile {
+        retry_budget: Some(retry_budget()),
+        ..profile
     }
+}
+
+fn pod(namespace: &str, address: SocketAddr, endpoint: &Endpoint) -> WeightedAddr {
+    let mut pod = weighted(address, endpoint);
+    let label = ("namespace".to_owned(), namespace.to_owned());
+    pod.metric_labels.extend([label]);
+    pod
+}
+
+fn unknown(address: SocketAddr) -> WeightedAddr {
+    WeightedAddr {
+        addr: Some(address.into()),
+        weight: WEIGHT,
+        ..WeightedAddr::default()
+    }
+}
+
+fn service(namespace: &str, name: &str, port: u16) -> Metadata {
+    resource(Resource {
+        group: "core".to_owned(),
+        kind: "Service".to_owned(),
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        port: port.into(),
+        ..Resource::default()
+    })
+}
+
+/// Linkerd's mark for "no ServiceProfile": only the group is set.
+fn no_service_profile() -> Metadata {
+    resource(Resource {
+        group: "linkerd.io".to_owned(),
+        ..Resource::default()
+    })
 }
 
 /// A cluster IP whose service is gone stays that service's until another has

@@ -103,6 +103,14 @@ fn service(host: &str, domain: &str, port: u16) -> Option<ServiceName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_strange(text in any::<String>()) {
+            let _ = parse(&text);
+        }
+    }
 
     fn parse(text: &str) -> Result<Authority, BadAuthority> {
         Authority::parse(text, "cluster.local")

@@ -29,7 +29,47 @@ pub(crate) struct Index {
 struct Space {
     pods: BTreeMap<String, Pod>,
     services: BTreeMap<String, Service>,
+    /// Services with a list of opaque ports, which every pod's ports ask for.
+    with_opaque_ports: BTreeSet<String>,
     slices: BTreeMap<String, Slice>,
+    slices_by_service: HashMap<String, BTreeSet<String>>,
+}
+
+impl Space {
+    fn insert_slice(&mut self, new: Slice) {
+        self.remove_slice(&new.name);
+        let of_service = self
+            .slices_by_service
+            .entry(new.service.clone())
+            .or_default();
+        of_service.insert(new.name.clone());
+        self.slices.insert(new.name.clone(), new);
+    }
+
+    fn remove_slice(&mut self, name: &str) {
+        let Some(old) = self.slices.remove(name) else {
+            return;
+        };
+        if let Some(of_service) = self.slices_by_service.get_mut(&old.service) {
+            of_service.remove(name);
+            if of_service.is_empty() {
+                self.slices_by_service.remove(&old.service);
+            }
+        }
+    }
+
+    fn insert_service(&mut self, new: Service) -> Option<Service> {
+        match new.opaque_ports {
+            Some(_) => self.with_opaque_ports.insert(new.name.clone()),
+            None => self.with_opaque_ports.remove(&new.name),
+        };
+        self.services.insert(new.name.clone(), new)
+    }
+
+    fn remove_service(&mut self, name: &str) -> Option<Service> {
+        self.with_opaque_ports.remove(name);
+        self.services.remove(name)
+    }
 }
 
 impl Index {
@@ -58,8 +98,7 @@ impl Index {
             Change::Apply(Object::Pod(new)) => self.apply_pod(*new, touched),
             Change::Apply(Object::Service(new)) => self.apply_service(*new, touched),
             Change::Apply(Object::Slice(new)) => {
-                let slices = &mut self.space(&new.namespace, touched).slices;
-                slices.insert(new.name.clone(), new);
+                self.space(&new.namespace, touched).insert_slice(new);
             }
             Change::Delete(key) => self.delete(&key, touched),
         }
@@ -83,7 +122,7 @@ impl Index {
                 }
             }
             Kind::Service => {
-                if let Some(old) = self.space(namespace, touched).services.remove(name) {
+                if let Some(old) = self.space(namespace, touched).remove_service(name) {
                     unlink(
                         &mut self.services_by_ip,
                         &old.cluster_ips,
@@ -93,7 +132,7 @@ impl Index {
                 }
             }
             Kind::EndpointSlice => {
-                self.space(namespace, touched).slices.remove(name);
+                self.space(namespace, touched).remove_slice(name);
             }
         }
     }
@@ -115,10 +154,7 @@ impl Index {
             new.name.clone(),
             new.cluster_ips.clone(),
         );
-        let old = self
-            .space(&namespace, touched)
-            .services
-            .insert(name.clone(), new);
+        let old = self.space(&namespace, touched).insert_service(new);
         let old = old.map(|service| service.cluster_ips).unwrap_or_default();
         unlink(&mut self.services_by_ip, &old, (&namespace, &name), touched);
         link(&mut self.services_by_ip, &ips, (&namespace, &name), touched);
@@ -146,23 +182,26 @@ impl Index {
         self.spaces.get(namespace)?.services.get(name)
     }
 
-    pub(crate) fn services(&self, namespace: &str) -> impl Iterator<Item = &Service> {
-        self.spaces
-            .get(namespace)
-            .into_iter()
-            .flat_map(|space| space.services.values())
+    /// The services of a namespace that list opaque ports.
+    pub(crate) fn services_with_opaque_ports(
+        &self,
+        namespace: &str,
+    ) -> impl Iterator<Item = &Service> {
+        let space = self.spaces.get(namespace);
+        space.into_iter().flat_map(|space| {
+            let names = space.with_opaque_ports.iter();
+            names.filter_map(|name| space.services.get(name))
+        })
     }
 
     /// The slices of one service.
     pub(crate) fn slices(&self, service: &Service) -> impl Iterator<Item = &Slice> {
-        let slices = self
-            .spaces
-            .get(&service.namespace)
-            .map(|space| space.slices.values());
-        slices
-            .into_iter()
-            .flatten()
-            .filter(move |slice| slice.service == service.name)
+        let space = self.spaces.get(&service.namespace);
+        space.into_iter().flat_map(|space| {
+            let names = space.slices_by_service.get(&service.name);
+            let slices = names.into_iter().flatten();
+            slices.filter_map(|name| space.slices.get(name))
+        })
     }
 
     /// Whose cluster IP this is. Two services with one address are a mistake

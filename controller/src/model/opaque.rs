@@ -26,7 +26,7 @@ impl Index {
     pub(crate) fn pod_port_is_opaque(&self, pod: &Pod, port: u16) -> bool {
         let pod_says = pod.opaque_ports.as_ref().map(|ports| ports.contains(port));
         let annotated = self
-            .services(&pod.namespace)
+            .services_with_opaque_ports(&pod.namespace)
             .filter_map(|service| Some((service, service.opaque_ports.as_ref()?)));
         let services_say = annotated.flat_map(|(service, listed)| {
             let leading = self.service_ports_to(service, pod, port);

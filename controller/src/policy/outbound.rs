@@ -1,6 +1,7 @@
 //! `OutboundPolicies`: what a client's proxy does with a target.
 
 mod message;
+mod tuning;
 
 use crate::{
     destination::{authority, unknown_name, unknown_service},

@@ -82,6 +82,10 @@ impl Mesh {
         self.destination
     }
 
+    pub(crate) fn policy_addr(&self) -> SocketAddr {
+        self.policy
+    }
+
     pub(crate) fn admin_addr(&self) -> SocketAddr {
         self.admin
     }
@@ -109,7 +113,8 @@ fn write(directory: &Path, name: &str, text: &str) {
     fs::rename(new, directory.join(name)).expect("a manifest is renamed");
 }
 
-async fn channel(addr: SocketAddr) -> Channel {
+/// A connection to one of the controller's servers.
+pub(crate) async fn channel(addr: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("a proper address");
     soon(endpoint.connect())
         .await

@@ -1,13 +1,14 @@
 //! Requests of every form, good and garbage.
 
 use crate::{
-    mesh::{Mesh, choice, get, get_as, port, refused, soon, traffic},
+    mesh::{Mesh, channel, choice, get, get_as, port, refused, soon, traffic},
     vectors::read,
 };
 use linkerd2_proxy_api::{
     net::{IpAddress, TcpAddress},
     outbound::{TrafficSpec, traffic_spec::Target},
 };
+use mesh_controller::generated::balancing::balancing_client::BalancingClient;
 use tonic::Code;
 
 #[tokio::test]
@@ -84,6 +85,13 @@ async fn garbage_is_refused_and_forgotten() {
             Code::Ok
         );
     }
+    mesh.stop().await;
+}
+
+#[tokio::test]
+async fn workloads_and_ports_that_make_no_sense() {
+    let mesh = Mesh::start(&read("vectors/manifests.yaml")).await;
+    let nested = "[".repeat(100_000);
     let mut inbound = mesh.inbound().await;
     let pod = r#"{"ns":"shop","pod":"web-0"}"#;
     let specs = [
@@ -114,6 +122,12 @@ async fn garbage_is_refused_and_forgotten() {
         refused(inbound.get_port(port("shop:nobody", 8080)).await),
         Code::NotFound
     );
+    mesh.stop().await;
+}
+
+#[tokio::test]
+async fn targets_that_make_no_sense() {
+    let mesh = Mesh::start(&read("vectors/manifests.yaml")).await;
     let address = |ip, port| Some(Target::Addr(TcpAddress { ip, port }));
     let loopback = || Some(std::net::IpAddr::from([127, 0, 0, 1]).into());
     let empty = Some(IpAddress { ip: None });
@@ -127,16 +141,23 @@ async fn garbage_is_refused_and_forgotten() {
     let mut outbound = mesh.outbound().await;
     for target in targets {
         let spec = TrafficSpec {
-            source_workload: long[..1000].to_owned(),
+            source_workload: "x".repeat(1000),
             target,
         };
         assert_eq!(refused(outbound.watch(spec).await), Code::InvalidArgument);
     }
-    assert_eq!(
-        refused(destination.get(get("web.shop")).await),
-        Code::Ok,
-        "all is well"
-    );
+    let good = outbound.watch(traffic("web.shop")).await;
+    assert_eq!(refused(good), Code::Ok, "all is well");
+    mesh.stop().await;
+}
+
+/// A client can tell a controller that lacks a service from one that fails.
+#[tokio::test]
+async fn services_are_where_they_belong() {
+    let mesh = Mesh::start(&read("vectors/manifests.yaml")).await;
+    let mut elsewhere = BalancingClient::new(channel(mesh.policy_addr()).await);
+    let answer = elsewhere.watch(choice("web.shop")).await;
+    assert_eq!(refused(answer), Code::Unimplemented);
     mesh.stop().await;
 }
 

@@ -63,6 +63,28 @@ pub enum ServeError {
     Forced(#[from] drain::Forced),
 }
 
+/// What answers the requests of a connection: a stack of layers that has turned
+/// its errors into answers, all but the resets that are passed on.
+pub trait Stack<B>:
+    Service<Request<Incoming>, Response = Response<B>, Error = h2::Error, Future: Send + 'static>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S, B> Stack<B> for S where
+    S: Service<
+            Request<Incoming>,
+            Response = Response<B>,
+            Error = h2::Error,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + 'static
+{
+}
+
 /// Serves requests of `io` by `service` until the client or a drain ends it.
 ///
 /// # Errors
@@ -76,11 +98,7 @@ pub async fn serve<I, S, B>(
 ) -> Result<(), ServeError>
 where
     I: Io,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
+    S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
     match version {
@@ -97,11 +115,7 @@ async fn serve_h1<I, S, B>(
 ) -> Result<(), ServeError>
 where
     I: Io,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
+    S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
     let (io, guard) = Guarded::new(io);
@@ -132,11 +146,7 @@ async fn serve_h2<I, S, B>(
 ) -> Result<(), ServeError>
 where
     I: Io,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
+    S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
     let resets = Arc::new(Resets::new(settings.max_resets_per_second));

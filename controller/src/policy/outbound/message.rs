@@ -1,24 +1,26 @@
 //! An outbound policy in API messages.
 
-use super::super::{DETECT_TIMEOUT, duration};
+use super::{
+    super::{DETECT_TIMEOUT, duration},
+    tuning::{accrual, retry, timeouts, with_request_timeout},
+};
 use crate::model::{
     outbound::{OutboundView, Protocol, ServicePolicy},
-    tuning::{ConsecutiveFailures, Retry, Timeouts, Tuning},
+    tuning::Tuning,
 };
 use linkerd2_proxy_api::{
     destination::WeightedAddr,
-    http_route::{self, HttpRouteMatch, PathMatch, path_match},
+    http_route::{HttpRouteMatch, PathMatch, path_match},
     meta::{Metadata, Resource, metadata},
     opaque_route::Forbidden,
     outbound::{
-        Backend, ExponentialBackoff, FailureAccrual, HttpRoute, OpaqueRoute, OutboundPolicy,
-        ProxyProtocol, Queue,
+        Backend, FailureAccrual, HttpRoute, OpaqueRoute, OutboundPolicy, ProxyProtocol, Queue,
         backend::{
             BalanceP2c, EndpointDiscovery, Kind as BackendKind,
             balance_p2c::{Load, PeakEwma},
             endpoint_discovery::{DestinationGet, Kind as DiscoveryKind},
         },
-        failure_accrual, http_route as http, opaque_route as opaque,
+        http_route as http, opaque_route as opaque,
         proxy_protocol::{Detect, Http1, Http2, Kind, Opaque},
     },
 };
@@ -31,10 +33,6 @@ const DECAY: Duration = Duration::from_secs(10);
 /// Requests that may wait for an endpoint, and for how long.
 const QUEUE_CAPACITY: u32 = 100;
 const FAILFAST: Duration = Duration::from_secs(3);
-/// Linkerd's settings for retries, which no annotation changes.
-const RETRY_BODY_BYTES: u32 = 64 * 1024;
-const RETRY_MIN_BACKOFF: Duration = Duration::from_millis(25);
-const RETRY_MAX_BACKOFF: Duration = Duration::from_millis(250);
 
 /// The whole policy: each message replaces the last.
 pub(super) fn policy(view: &OutboundView, domain: &str) -> OutboundPolicy {
@@ -45,31 +43,15 @@ pub(super) fn policy(view: &OutboundView, domain: &str) -> OutboundPolicy {
 }
 
 fn service(policy: &ServicePolicy, domain: &str) -> OutboundPolicy {
-    let metadata = Metadata {
-        kind: Some(metadata::Kind::Resource(Resource {
-            group: "core".to_owned(),
-            kind: "Service".to_owned(),
-            name: policy.name.clone(),
-            namespace: policy.namespace.clone(),
-            section: String::new(),
-            port: policy.port.into(),
-        })),
-    };
+    let metadata = service_metadata(policy);
     let backend = Backend {
         metadata: Some(metadata.clone()),
         queue: Some(queue()),
         kind: Some(BackendKind::Balancer(balancer(policy, domain))),
     };
     let accrual = policy.tuning.accrual.as_ref().map(accrual);
-    let route = || vec![http_route("http", backend.clone(), "/", &policy.tuning)];
-    let http1 = || Http1 {
-        routes: route(),
-        failure_accrual: accrual,
-    };
-    let http2 = || Http2 {
-        routes: route(),
-        failure_accrual: accrual,
-    };
+    let routes = || vec![http_route("http", default_rule(&backend, &policy.tuning))];
+    let (http1, http2) = (|| http1(routes(), accrual), || http2(routes(), accrual));
     let opaque = || Opaque {
         routes: vec![opaque_route("opaq", backend.clone())],
     };
@@ -82,10 +64,7 @@ fn service(policy: &ServicePolicy, domain: &str) -> OutboundPolicy {
             routes: vec![forbidden()],
         }),
     };
-    OutboundPolicy {
-        protocol: Some(ProxyProtocol { kind: Some(kind) }),
-        metadata: Some(metadata),
-    }
+    outbound(kind, metadata)
 }
 
 /// An address outside the cluster: to where the client meant to connect.
@@ -100,31 +79,18 @@ fn forward(address: SocketAddr) -> OutboundPolicy {
             ..WeightedAddr::default()
         })),
     };
-    let route = || {
-        let mut route = http_route(NAME, backend.clone(), "/", &Tuning::default());
-        for rule in &mut route.rules {
-            // As Linkerd: a match without conditions, and no timeouts at all.
-            rule.matches = vec![HttpRouteMatch::default()];
-            rule.timeouts = None;
-        }
-        vec![route]
-    };
-    let http1 = Http1 {
-        routes: route(),
-        failure_accrual: None,
-    };
-    let http2 = Http2 {
-        routes: route(),
-        failure_accrual: None,
-    };
+    let routes = || vec![http_route(NAME, any_request(&backend))];
     let opaque = Opaque {
         routes: vec![opaque_route(NAME, backend.clone())],
     };
+    let kind = detect(opaque, http1(routes(), None), http2(routes(), None));
+    outbound(kind, default_metadata(NAME))
+}
+
+fn outbound(kind: Kind, metadata: Metadata) -> OutboundPolicy {
     OutboundPolicy {
-        protocol: Some(ProxyProtocol {
-            kind: Some(detect(opaque, http1, http2)),
-        }),
-        metadata: Some(default_metadata(NAME)),
+        protocol: Some(ProxyProtocol { kind: Some(kind) }),
+        metadata: Some(metadata),
     }
 }
 
@@ -137,43 +103,61 @@ fn detect(opaque: Opaque, http1: Http1, http2: Http2) -> Kind {
     })
 }
 
-fn http_route(name: &str, backend: Backend, prefix: &str, tuning: &Tuning) -> HttpRoute {
-    let backend = http::RouteBackend {
-        backend: Some(backend),
-        ..http::RouteBackend::default()
-    };
-    let distribution =
-        http::distribution::Kind::FirstAvailable(http::distribution::FirstAvailable {
-            backends: vec![backend],
-        });
+fn http1(routes: Vec<HttpRoute>, failure_accrual: Option<FailureAccrual>) -> Http1 {
+    Http1 {
+        routes,
+        failure_accrual,
+    }
+}
+
+fn http2(routes: Vec<HttpRoute>, failure_accrual: Option<FailureAccrual>) -> Http2 {
+    Http2 {
+        routes,
+        failure_accrual,
+    }
+}
+
+fn http_route(name: &str, rule: http::Rule) -> HttpRoute {
+    HttpRoute {
+        metadata: Some(default_metadata(name)),
+        hosts: Vec::new(),
+        rules: vec![rule],
+    }
+}
+
+/// The rule of a service's default route, with what its annotations ask for.
+fn default_rule(backend: &Backend, tuning: &Tuning) -> http::Rule {
     let path = PathMatch {
-        kind: Some(path_match::Kind::Prefix(prefix.to_owned())),
+        kind: Some(path_match::Kind::Prefix("/".to_owned())),
     };
     let rule = http::Rule {
         matches: vec![HttpRouteMatch {
             path: Some(path),
             ..HttpRouteMatch::default()
         }],
-        backends: Some(http::Distribution {
-            kind: Some(distribution),
-        }),
         timeouts: Some(timeouts(&tuning.timeouts)),
         retry: tuning.retry.as_ref().map(retry),
-        ..http::Rule::default()
+        ..any_request(backend)
     };
-    HttpRoute {
-        metadata: Some(default_metadata(name)),
-        hosts: Vec::new(),
-        rules: vec![with_request_timeout(rule, &tuning.timeouts)],
-    }
+    with_request_timeout(rule, &tuning.timeouts)
 }
 
-/// Sets the deprecated field too: proxies before `timeouts` read that one.
-#[allow(deprecated)]
-fn with_request_timeout(rule: http::Rule, timeouts: &Timeouts) -> http::Rule {
+/// A rule without conditions.
+fn any_request(backend: &Backend) -> http::Rule {
+    use http::distribution::{FirstAvailable, Kind};
+    let backend = http::RouteBackend {
+        backend: Some(backend.clone()),
+        ..http::RouteBackend::default()
+    };
+    let first = FirstAvailable {
+        backends: vec![backend],
+    };
     http::Rule {
-        request_timeout: timeouts.request.map(duration),
-        ..rule
+        matches: vec![HttpRouteMatch::default()],
+        backends: Some(http::Distribution {
+            kind: Some(Kind::FirstAvailable(first)),
+        }),
+        ..http::Rule::default()
     }
 }
 
@@ -237,49 +221,16 @@ fn queue() -> Queue {
     }
 }
 
-fn timeouts(timeouts: &Timeouts) -> http_route::Timeouts {
-    http_route::Timeouts {
-        request: timeouts.request.map(duration),
-        response: timeouts.response.map(duration),
-        idle: timeouts.idle.map(duration),
-    }
-}
-
-fn retry(retry: &Retry) -> http::Retry {
-    use http::retry::{Conditions, conditions::StatusRange};
-    let range = |&(start, end): &(u32, u32)| StatusRange { start, end };
-    http::Retry {
-        max_retries: retry.limit,
-        max_request_bytes: RETRY_BODY_BYTES,
-        conditions: Some(Conditions {
-            status_ranges: retry.statuses.iter().map(range).collect(),
-        }),
-        timeout: retry.timeout.map(duration),
-        backoff: Some(backoff(RETRY_MIN_BACKOFF, RETRY_MAX_BACKOFF, 1.0)),
-    }
-}
-
-fn accrual(accrual: &ConsecutiveFailures) -> FailureAccrual {
-    let failures = failure_accrual::ConsecutiveFailures {
-        max_failures: accrual.max_failures,
-        backoff: Some(backoff(
-            accrual.min_penalty,
-            accrual.max_penalty,
-            accrual.jitter,
-        )),
-    };
-    FailureAccrual {
-        kind: Some(failure_accrual::Kind::ConsecutiveFailures(failures)),
-        ..FailureAccrual::default()
-    }
-}
-
-fn backoff(min: Duration, max: Duration, jitter_ratio: f32) -> ExponentialBackoff {
-    ExponentialBackoff {
-        min_backoff: Some(duration(min)),
-        max_backoff: Some(duration(max)),
-        jitter_ratio,
-        ..ExponentialBackoff::default()
+fn service_metadata(policy: &ServicePolicy) -> Metadata {
+    Metadata {
+        kind: Some(metadata::Kind::Resource(Resource {
+            group: "core".to_owned(),
+            kind: "Service".to_owned(),
+            name: policy.name.clone(),
+            namespace: policy.namespace.clone(),
+            section: String::new(),
+            port: policy.port.into(),
+        })),
     }
 }
 

@@ -2,17 +2,23 @@
 
 use super::{Converted, Invalid, invalid, ip, is_tcp, name, namespace, port};
 use crate::model::object::{Object, Slice, SliceEndpoint};
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
+use k8s_openapi::api::{
+    core::v1::ObjectReference,
+    discovery::v1::{Endpoint, EndpointPort, EndpointSlice},
+};
 use std::net::IpAddr;
 
 /// Which service a slice belongs to.
 const SERVICE: &str = "kubernetes.io/service-name";
 
+/// Is an address of the slice's family?
+type Family = fn(&IpAddr) -> bool;
+
 pub(super) fn convert(slice: EndpointSlice) -> Result<Converted, Invalid> {
     let mut warnings = Vec::new();
     let (name, namespace) = (name(&slice.metadata)?, namespace(&slice.metadata));
     let family = match slice.address_type.as_str() {
-        "IPv4" => IpAddr::is_ipv4 as fn(&IpAddr) -> bool,
+        "IPv4" => IpAddr::is_ipv4 as Family,
         "IPv6" => IpAddr::is_ipv6,
         "FQDN" => return Ok(unused("addressType FQDN is not supported")),
         other => {
@@ -69,54 +75,57 @@ fn endpoint(
     field: &str,
     endpoint: Endpoint,
     namespace: &str,
-    family: fn(&IpAddr) -> bool,
+    family: Family,
     warnings: &mut Vec<String>,
 ) -> Result<SliceEndpoint, Invalid> {
-    let mut addresses = Vec::with_capacity(endpoint.addresses.len());
-    for (i, text) in endpoint.addresses.iter().enumerate() {
-        let field = format!("{field}.addresses[{i}]");
-        let address = ip(&field, text)?;
-        if !family(&address) {
-            return Err(invalid(
-                field,
-                format!("{text} is not of the slice's addressType"),
-            ));
-        }
-        addresses.push(address);
-    }
-    if addresses.is_empty() {
-        return Err(invalid(
-            format!("{field}.addresses"),
-            "an endpoint needs an address",
-        ));
-    }
-    let target = endpoint
-        .target_ref
-        .filter(|target| target.kind.as_deref() == Some("Pod"));
-    let elsewhere = |target: &str| {
-        format!(
-            "{field}.targetRef is ignored: the pod is in namespace {target}, the slice in {namespace}"
-        )
-    };
-    let pod = target.and_then(|target| match target.namespace {
-        Some(other) if other != namespace => {
-            warnings.push(elsewhere(&other));
-            None
-        }
-        _ => target.name,
-    });
-    let hints = endpoint
-        .hints
-        .and_then(|hints| hints.for_zones)
-        .unwrap_or_default();
+    let target = endpoint.target_ref;
+    let hints = endpoint.hints.and_then(|hints| hints.for_zones);
     Ok(SliceEndpoint {
-        addresses,
+        addresses: addresses(&format!("{field}.addresses"), &endpoint.addresses, family)?,
         // Unknown means ready, says the API.
         ready: endpoint.conditions.and_then(|c| c.ready).unwrap_or(true),
         hostname: endpoint.hostname,
         node: endpoint.node_name,
         zone: endpoint.zone,
-        hints: hints.into_iter().map(|hint| hint.name).collect(),
-        pod,
+        hints: hints.into_iter().flatten().map(|hint| hint.name).collect(),
+        pod: target.and_then(|target| pod(field, target, namespace, warnings)),
     })
+}
+
+fn addresses(field: &str, texts: &[String], family: Family) -> Result<Vec<IpAddr>, Invalid> {
+    if texts.is_empty() {
+        return Err(invalid(field, "an endpoint needs an address"));
+    }
+    let each = texts.iter().enumerate().map(|(i, text)| {
+        let field = format!("{field}[{i}]");
+        let address = ip(&field, text)?;
+        match family(&address) {
+            true => Ok(address),
+            false => Err(invalid(
+                field,
+                format!("{text} is not of the slice's addressType"),
+            )),
+        }
+    });
+    each.collect()
+}
+
+/// The pod behind an endpoint. All of an answer comes from one namespace, so
+/// a pod of another is not looked at.
+fn pod(
+    field: &str,
+    target: ObjectReference,
+    namespace: &str,
+    warnings: &mut Vec<String>,
+) -> Option<String> {
+    let pod = target
+        .name
+        .filter(|_| target.kind.as_deref() == Some("Pod"))?;
+    let elsewhere = target.namespace.filter(|other| other != namespace);
+    if let Some(other) = &elsewhere {
+        warnings.push(format!(
+            "{field}.targetRef is ignored: the pod is in namespace {other}, the slice in {namespace}"
+        ));
+    }
+    elsewhere.is_none().then_some(pod)
 }

@@ -48,6 +48,7 @@ struct Document<'a> {
 /// Reads the text of a file: YAML documents, of which JSON is a kind.
 pub(super) fn manifest(text: &str) -> Result<Manifest, ParseError> {
     let mut manifest = Manifest::default();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut number = 0;
     for (above, text) in documents(text) {
         let document = Document {
@@ -85,7 +86,9 @@ fn documents(text: &str) -> Vec<(u64, &str)> {
 
 impl Document<'_> {
     fn value(&self) -> Result<Value, ParseError> {
-        let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        // Comments, and directives such as `%YAML 1.2`, which end in `---`.
+        let blank =
+            |line: &str| line.trim().is_empty() || line.trim_start().starts_with(['#', '%']);
         if self.text.lines().all(blank) {
             return Ok(Value::Null);
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::object::ObjectKey;
+use proptest::prelude::*;
 
 const SERVICE: &str = "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {ports: [{port: 80}]}}";
 
@@ -28,6 +29,10 @@ fn documents_lists_and_json() {
     assert_eq!(
         keys(&format!("---\n{SERVICE}\n--- # two\n{SERVICE}")),
         ["Service shop/web"; 2]
+    );
+    assert_eq!(
+        keys(&format!("\u{feff}%YAML 1.2\n---\n{SERVICE}\n...\n")).len(),
+        1
     );
     let list = format!("apiVersion: v1\nkind: List\nitems:\n- {SERVICE}\n- {SERVICE}\n");
     assert_eq!(keys(&list), ["Service shop/web"; 2]);
@@ -175,6 +180,22 @@ fn fields_of_the_wrong_type_or_range() {
         "{}",
         error(annotation)
     );
+}
+
+proptest! {
+    /// Whatever a file holds, reading it ends with objects or an error.
+    #[test]
+    fn no_text_is_too_strange(text in ".{0,200}") {
+        let _ = manifest(&text);
+    }
+
+    /// A good manifest, with a part of it replaced.
+    #[test]
+    fn no_damage_is_too_strange(at in 0..SERVICE.len(), length in 0..20usize, new in "[ -~\n]{0,10}") {
+        let end = (at + length).min(SERVICE.len());
+        let damaged = format!("{}{new}{}", &SERVICE[..at], &SERVICE[end..]);
+        let _ = manifest(&damaged);
+    }
 }
 
 #[test]

@@ -1,0 +1,247 @@
+//! Endpoints that come, go, refuse and fail while requests run.
+
+use http::Response;
+use mesh_integration::{
+    Application, Endpoint, Load, Mesh, Pod, Service, WEB, app, body::full, client::text,
+    wait::eventually, web,
+};
+use std::{collections::HashMap, time::Duration};
+
+/// A service of some replicas that answer with their number, and its client.
+struct Replicas {
+    mesh: Mesh,
+    pods: Vec<Pod>,
+    client: Pod,
+    service: Service,
+}
+
+impl Replicas {
+    async fn start(apps: impl IntoIterator<Item = Application>) -> Self {
+        let mesh = Mesh::start().await;
+        let mut pods = Vec::new();
+        for app in apps {
+            pods.push(mesh.pod("web").app(app).start().await);
+        }
+        let client = mesh.pod("client").start().await;
+        let service = mesh.service(WEB);
+        service.queue(100, Duration::from_millis(300));
+        service.endpoints(pods.iter().map(Pod::endpoint));
+        Self {
+            mesh,
+            pods,
+            client,
+            service,
+        }
+    }
+
+    /// How many of `count` requests, one after the other, each replica answered.
+    async fn shares(&self, count: usize) -> HashMap<String, usize> {
+        let mut http = self.client.http1().await;
+        let mut shares = HashMap::new();
+        for _ in 0..count {
+            let rsp = http.get(&web("/")).await;
+            let by = format!("{} {}", rsp.status().as_u16(), text(&rsp));
+            *shares.entry(by).or_default() += 1;
+        }
+        shares
+    }
+}
+
+#[tokio::test]
+async fn all_replicas_get_requests() {
+    let replicas = Replicas::start(["a", "b", "c"].map(app::says)).await;
+    let shares = replicas.shares(60).await;
+    assert_eq!(shares.len(), 3, "{shares:?}");
+}
+
+#[tokio::test]
+async fn endpoints_come_and_go_without_a_failure() {
+    let replicas = Replicas::start(["a", "b", "c"].map(app::says)).await;
+    let load = Load::start(&replicas.client).await;
+    let changing = replicas.pods[0].endpoint();
+    for _ in 0..10 {
+        replicas.service.remove(changing.addr);
+        load.more(20).await;
+        replicas.service.add(changing.clone());
+        load.more(20).await;
+    }
+    load.stop().await;
+}
+
+#[tokio::test]
+async fn all_endpoints_replaced_at_once_without_a_failure() {
+    let replicas = Replicas::start(["a", "b"].map(app::says)).await;
+    let (one, two) = (replicas.pods[0].endpoint(), replicas.pods[1].endpoint());
+    replicas.service.endpoints([one.clone()]);
+    let load = Load::start(&replicas.client).await;
+    for _ in 0..10 {
+        load.more(20).await;
+        replicas.service.endpoints([two.clone()]);
+        load.more(20).await;
+        replicas.service.endpoints([one.clone()]);
+    }
+    load.stop().await;
+}
+
+#[tokio::test]
+async fn a_removed_endpoint_gets_no_more_requests() {
+    let replicas = Replicas::start(["a", "b"].map(app::says)).await;
+    assert_eq!(replicas.shares(30).await.len(), 2);
+    replicas.service.remove(replicas.pods[0].app_addr());
+    eventually("only the other one", async || {
+        let shares = replicas.shares(20).await;
+        (shares.get("200 b") == Some(&20)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_refused_by_one_endpoint_goes_to_another() {
+    let mesh = Mesh::start().await;
+    let alive = mesh.pod("web").app(app::says("alive")).start().await;
+    // Nothing listens there: its proxy was bound once and is gone.
+    let mut gone = mesh.pod("web").start().await;
+    let dead = gone.endpoint();
+    gone.stop();
+    gone.stopped().await;
+    let client = mesh.pod("client").start().await;
+    mesh.service(WEB).endpoints([alive.endpoint(), dead]);
+    let mut http = client.http1().await;
+    for _ in 0..30 {
+        let rsp = http.get(&web("/")).await;
+        assert_eq!((rsp.status().as_u16(), text(&rsp)), (200, "alive"));
+    }
+}
+
+#[tokio::test]
+async fn without_a_ready_endpoint_requests_fail_fast_and_say_why() {
+    let mut replicas = Replicas::start([app::says("a")]).await;
+    let pod = &mut replicas.pods[0];
+    pod.stop();
+    pod.stopped().await;
+    let rsp = replicas.client.get(&web("/")).await;
+    assert_eq!(rsp.status(), 503);
+    let error = rsp.headers()["l5d-proxy-error"].to_str().unwrap();
+    for part in [
+        "stage=balance",
+        &format!("target={WEB}"),
+        "fault=upstream",
+        "retry=yes",
+    ] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+    // From then on at once.
+    let start = tokio::time::Instant::now();
+    assert_eq!(replicas.client.get(&web("/")).await.status(), 503);
+    assert!(
+        start.elapsed() < Duration::from_millis(250),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_service_without_endpoints_fails_fast_and_recovers_with_one() {
+    let replicas = Replicas::start([app::says("a")]).await;
+    replicas.service.endpoints([]);
+    assert_eq!(replicas.client.get(&web("/")).await.status(), 503);
+    replicas.service.add(replicas.pods[0].endpoint());
+    eventually("the endpoint", async || {
+        (replicas.client.get(&web("/")).await.status() == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_waits_for_an_endpoint_that_is_just_coming() {
+    let replicas = Replicas::start([app::says("a")]).await;
+    replicas
+        .service
+        .queue(100, Duration::from_secs(5))
+        .endpoints([]);
+    let uri = web("/");
+    let request = replicas.client.get(&uri);
+    tokio::pin!(request);
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut request).await;
+    assert!(early.is_err(), "answered without an endpoint");
+    replicas.service.add(replicas.pods[0].endpoint());
+    assert_eq!(request.await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_full_queue_sheds_load() {
+    let replicas = Replicas::start([app::says("a")]).await;
+    replicas
+        .service
+        .queue(2, Duration::from_secs(5))
+        .endpoints([]);
+    let http = replicas.client.http2().await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let mut http = http.clone();
+        waiting.spawn(async move { http.get(&web("/")).await.status().as_u16() });
+    }
+    for _ in 0..3 {
+        assert_eq!(waiting.join_next().await.unwrap().unwrap(), 503);
+    }
+    replicas.service.add(replicas.pods[0].endpoint());
+    while let Some(status) = waiting.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_comes_back_is_used_again() {
+    let mut replicas = Replicas::start(["a", "b"].map(app::says)).await;
+    // Without proxies, so that it is the endpoint itself that refuses.
+    let plain = |pod: &Pod| Endpoint::plain(pod.app_addr());
+    let endpoints: Vec<_> = replicas.pods.iter().map(plain).collect();
+    replicas.service.endpoints(endpoints);
+    assert_eq!(replicas.shares(40).await.len(), 2);
+    replicas.pods[0].kill_app().await;
+    let shares = replicas.shares(20).await;
+    assert_eq!(shares.get("200 b"), Some(&20), "{shares:?}");
+    replicas.pods[0].restart_app(app::says("a")).await;
+    eventually("both replicas", async || {
+        (replicas.shares(20).await.len() == 2).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failing_endpoint_gets_less() {
+    let failing = app::http(|_| async { Response::builder().status(500).body(full("c")).unwrap() });
+    let apps = [app::says("a"), app::says("b"), failing];
+    let replicas = Replicas::start(apps).await;
+    let shares = replicas.shares(300).await;
+    let failed = shares.get("500 c").copied().unwrap_or(0);
+    assert!(failed > 0, "it is asked now and then: {shares:?}");
+    assert!(failed < 60, "well under its third: {shares:?}");
+}
+
+#[tokio::test]
+async fn a_slow_endpoint_gets_less() {
+    let slow = app::http(|_| async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        Response::new(full("slow"))
+    });
+    let apps = [app::says("a"), app::says("b"), slow];
+    let replicas = Replicas::start(apps).await;
+    let shares = replicas.shares(200).await;
+    let slow = shares.get("200 slow").copied().unwrap_or(0);
+    assert!(slow < 40, "well under its third: {shares:?}");
+}
+
+#[tokio::test]
+async fn weights_are_honoured() {
+    let replicas = Replicas::start(["a", "b"].map(app::says)).await;
+    let mut light = replicas.pods[0].endpoint();
+    light.weight = 1_000;
+    replicas
+        .service
+        .endpoints([light, replicas.pods[1].endpoint()]);
+    let shares = replicas.shares(200).await;
+    let light = shares.get("200 a").copied().unwrap_or(0);
+    assert!(light < 70, "{shares:?}");
+    drop(replicas.mesh);
+}
