@@ -167,6 +167,57 @@ async fn the_reason_is_for_meshed_clients_alone() {
 }
 
 #[tokio::test]
+async fn a_port_that_requires_an_identity_does_so_under_every_policy() {
+    let mesh = Mesh::start().await;
+    let server = demanding(&mesh, "INBOUND_PORTS_REQUIRE_IDENTITY").await;
+    meshed(&mesh, &server, 200).await;
+    plaintext(&server, 403).await;
+    anonymous(&mesh, &server, 403).await;
+    let denied = ["inbound_http_authz_deny_total", "tls=\"no_identity\""];
+    assert!(server.counted(&denied) > 0.0);
+    server.policy(&mesh, Policy::deny());
+    meshed(&mesh, &server, 403).await;
+    server.policy(&mesh, Policy::all_unauthenticated().opaque());
+    closed(&server).await;
+}
+
+#[tokio::test]
+async fn a_port_that_requires_tls_takes_it_from_anyone() {
+    let mesh = Mesh::start().await;
+    let server = demanding(&mesh, "INBOUND_PORTS_REQUIRE_TLS").await;
+    meshed(&mesh, &server, 200).await;
+    anonymous(&mesh, &server, 200).await;
+    plaintext(&server, 403).await;
+    server.policy(&mesh, Policy::all_unauthenticated().opaque());
+    closed(&server).await;
+    assert!(server.counted(&["inbound_tcp_authz_deny_total"]) > 0.0);
+}
+
+/// A server whose ports are all in `setting`, under a policy that allows all.
+async fn demanding(mesh: &Mesh, setting: &str) -> Pod {
+    let server = mesh
+        .pod("web")
+        .app(app::says("hi"))
+        .intercepting()
+        .set(setting, "1-65535")
+        .start()
+        .await;
+    server.policy(mesh, Policy::all_unauthenticated());
+    server
+}
+
+/// Waits until a plaintext client is told nothing at all.
+async fn closed(server: &Pod) {
+    eventually("the end", async || {
+        let mut raw = Raw::connect(server.inbound_addr()).await;
+        raw.send("GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n")
+            .await;
+        raw.rest().await.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_opaque_connection_is_closed_when_it_is_no_longer_allowed() {
     let pair = Pair::start(app::raw(|mut raw| async move {
         raw.send("hi").await;

@@ -10,7 +10,7 @@ use super::{
     metrics::{AllowedMetrics, InboundMetrics},
 };
 use crate::{
-    http::error::{Kind, ProxyError},
+    http::error::{BoxError, Kind, ProxyError},
     metrics::Authz,
     policy::{Authorization, InboundRoute, Metadata, ServerPolicy},
 };
@@ -30,13 +30,17 @@ impl Conn {
     /// Whether `req` may pass.
     ///
     /// # Errors
-    /// 404 without a route, 403 without an authorization; both are counted.
+    /// 403 when the port demands more than the client has, or without an
+    /// authorization; 404 without a route. All are counted.
     pub(super) fn allow<B>(
         &self,
         req: &Request<B>,
         metrics: &InboundMetrics,
     ) -> Result<Arc<Allowed>, ProxyError> {
         let policy = self.policy.borrow().clone();
+        if let Err(unmet) = self.demand.check(self.app.port(), &self.tls) {
+            return Err(self.denied(&policy, &Metadata::of_default("default"), metrics, unmet));
+        }
         let route = self.route(&policy, req, metrics)?;
         if let Some(allowed) = &*self.allowed.lock()
             && Arc::ptr_eq(&allowed.policy, &policy)
@@ -51,11 +55,7 @@ impl Conn {
         };
         let authorization = policy
             .authorize_by(authorizations, &self.as_client())
-            .map_err(|error| {
-                metrics.http_denied(self.app, &self.tls, &policy.meta, &route_meta);
-                tracing::info!(client = %self.client, %error, "Request denied");
-                ProxyError::new(Kind::Unauthorized, "authorize", self.app.to_string(), error)
-            })?;
+            .map_err(|error| self.denied(&policy, &route_meta, metrics, error))?;
         let handles = metrics.allowed(
             self.app,
             &self.tls,
@@ -99,29 +99,52 @@ impl Conn {
         }
     }
 
+    /// Counts and logs a request that may not pass.
+    fn denied(
+        &self,
+        policy: &ServerPolicy,
+        route: &Metadata,
+        metrics: &InboundMetrics,
+        error: impl Into<BoxError>,
+    ) -> ProxyError {
+        let error = error.into();
+        metrics.http_denied(self.app, &self.tls, &policy.meta, route);
+        tracing::info!(client = %self.client, %error, "Request denied");
+        self.unauthorized(error)
+    }
+
     /// Whether the connection itself may pass.
     ///
     /// # Errors
     /// [`Kind::Unauthorized`], counted.
     pub(super) fn allow_connection(&self, metrics: &InboundMetrics) -> Result<(), ProxyError> {
         let policy = self.policy.borrow().clone();
-        match policy.authorize(&self.as_client()) {
+        let decided = |decision, authz| {
+            metrics.tcp_decided(decision, self.app, &self.tls, &policy.meta, authz);
+        };
+        match self.authorize_connection(&policy) {
             Ok(authorization) => {
-                let authz = Some(&*authorization.meta);
-                metrics.tcp_decided(Authz::Allow, self.app, &self.tls, &policy.meta, authz);
+                decided(Authz::Allow, Some(&*authorization.meta));
                 Ok(())
             }
             Err(error) => {
-                metrics.tcp_decided(Authz::Deny, self.app, &self.tls, &policy.meta, None);
+                decided(Authz::Deny, None);
                 tracing::info!(client = %self.client, %error, "Connection denied");
-                Err(ProxyError::new(
-                    Kind::Unauthorized,
-                    "authorize",
-                    self.app.to_string(),
-                    error,
-                ))
+                Err(self.unauthorized(error))
             }
         }
+    }
+
+    fn authorize_connection<'a>(
+        &self,
+        policy: &'a ServerPolicy,
+    ) -> Result<&'a Authorization, BoxError> {
+        self.demand.check(self.app.port(), &self.tls)?;
+        Ok(policy.authorize(&self.as_client())?)
+    }
+
+    fn unauthorized(&self, error: BoxError) -> ProxyError {
+        ProxyError::new(Kind::Unauthorized, "authorize", self.app.to_string(), error)
     }
 }
 
