@@ -9,11 +9,7 @@ pub use route::{ByProtocol, RouteRecord};
 
 use crate::{
     detect::Detected,
-    http::{
-        client::SendError,
-        error::Kind,
-        rescue::OnError,
-    },
+    http::{client::SendError, error::Kind, rescue::OnError},
     metrics::{
         self, BalancerKind, BalancerMetrics, Direction, ErrorMetrics, HttpEndpointMetrics, Labels,
         Layer, LimitMetrics, Metrics, NoTls, Peer, RouteProtocol, TcpMetrics,

@@ -14,11 +14,7 @@ use crate::metrics::{TcpMetrics, TcpOpen};
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 /// What will be spoken on a connection; tells the peer in the transport header.
