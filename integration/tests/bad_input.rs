@@ -13,7 +13,7 @@ use mesh_integration::{
     body::{self, empty},
     client::{Http1, get, post},
     control::Policy,
-    wait::{soon, until},
+    wait::{eventually, soon, until},
     web,
 };
 use parking_lot::Mutex;
@@ -101,14 +101,18 @@ async fn half_a_client_hello_to_the_application_is_the_applications() {
         raw.take(100).await;
         raw.send("got it").await;
     }));
-    // Before the policy is there, the setting holds.
-    let server = server.intercepting().set("INBOUND_DETECT_TIMEOUT", "200ms");
-    let server = server.start().await;
+    let server = server.intercepting().start().await;
     let short = Policy::all_unauthenticated().detecting_within(Duration::from_millis(200));
     server.policy(&mesh, short);
-    let mut raw = Raw::connect(server.inbound_addr()).await;
-    raw.send(hello(server.identity(), 100).await).await;
-    assert_eq!(raw.until("it").await, "got it");
+    eventually("an answer, once the policy is there", async || {
+        let mut raw = Raw::connect(server.inbound_addr()).await;
+        raw.send(hello(server.identity(), 100).await).await;
+        let silent = raw.is_silent(Duration::from_millis(400)).await;
+        (!silent).then_some(raw)
+    })
+    .await
+    .until("got it")
+    .await;
 }
 
 #[tokio::test]

@@ -48,6 +48,8 @@ pub struct Settings {
     pub client: ClientSettings,
     /// Opaque connections.
     pub splice: SpliceOptions,
+    /// Whether answers of the proxy's own carry `l5d-proxy-error`.
+    pub explain_errors: bool,
     /// How long a target or balancer is kept after its last connection.
     pub idle: Duration,
 }
