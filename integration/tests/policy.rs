@@ -128,6 +128,22 @@ async fn one_identity_may_be_enough_or_not() {
 }
 
 #[tokio::test]
+async fn what_a_route_may_be_for_is_denied_if_that_cannot_be_checked() {
+    let pair = Pair::start(app::says("hi")).await;
+    let policy = Policy::all_unauthenticated()
+        .route("/", &[])
+        .route("/admin", &[("x-role", "admin")]);
+    pair.server.policy(&pair.mesh, policy);
+    let rsp = eventually("the policy", async || {
+        Some(pair.client.get(&web("/admin/users")).await).filter(|rsp| rsp.status() == 403)
+    })
+    .await;
+    let error = rsp.headers()["l5d-proxy-error"].to_str().unwrap();
+    assert!(error.contains("can't check headers of"), "{error}");
+    assert_eq!(pair.client.get(&web("/public")).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_change_holds_for_the_next_request_of_an_open_connection() {
     let pair = Pair::start(app::says("hi")).await;
     let mut http = pair.client.http1().await;

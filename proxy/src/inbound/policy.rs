@@ -42,13 +42,22 @@ impl Conn {
             return Err(self.denied(&policy, &Metadata::of_default("default"), metrics, unmet));
         }
         let route = self.route(&policy, req, metrics)?;
-        if let Some(allowed) = &*self.allowed.lock()
-            && Arc::ptr_eq(&allowed.policy, &policy)
-            && allowed.route == route
-        {
-            allowed.metrics.allow();
-            return Ok(allowed.clone());
-        }
+        let allowed = self.allowed.lock().clone();
+        let allowed = match allowed {
+            Some(last) if Arc::ptr_eq(&last.policy, &policy) && last.route == route => last,
+            _ => self.authorize(policy, route, metrics)?,
+        };
+        allowed.metrics.allow();
+        Ok(allowed)
+    }
+
+    /// Decides anew, and remembers what is allowed.
+    fn authorize(
+        &self,
+        policy: Arc<ServerPolicy>,
+        route: Option<usize>,
+        metrics: &InboundMetrics,
+    ) -> Result<Arc<Allowed>, ProxyError> {
         let (route_meta, authorizations) = match route {
             Some(index) => route_parts(&policy, &policy.routes[index]),
             None => (Metadata::of_default("default"), &policy.authorizations[..]),
@@ -56,46 +65,41 @@ impl Conn {
         let authorization = policy
             .authorize_by(authorizations, &self.as_client())
             .map_err(|error| self.denied(&policy, &route_meta, metrics, error))?;
-        let handles = metrics.allowed(
-            self.app,
-            &self.tls,
-            &policy.meta,
-            &route_meta,
-            &authorization.meta,
-        );
-        handles.allow();
+        let authz = &authorization.meta;
+        let handles = metrics.allowed(self.app, &self.tls, &policy.meta, &route_meta, authz);
         let allowed = Arc::new(Allowed {
             metrics: handles,
             route,
-            policy: policy.clone(),
+            policy,
         });
         *self.allowed.lock() = Some(allowed.clone());
         Ok(allowed)
     }
 
+    /// Index of the route for `req`, when there are routes.
     fn route<B>(
         &self,
         policy: &ServerPolicy,
         req: &Request<B>,
         metrics: &InboundMetrics,
     ) -> Result<Option<usize>, ProxyError> {
-        if policy.routes.is_empty() {
-            return Ok(None);
+        let (method, path) = (req.method(), req.uri().path());
+        // First, whatever else matches: the route in doubt may be the stricter one.
+        for route in &*policy.routes {
+            if let Some(condition) = route.unclear(method, path) {
+                let cause = format!("this proxy can't check {condition} of {}", route.meta);
+                return Err(self.denied(policy, &route.meta, metrics, cause));
+            }
         }
-        let path = req.uri().path();
-        let is_match = |route: &InboundRoute| route.is_match(req.method(), path);
+        let is_match = |route: &InboundRoute| route.is_match(method, path);
         match policy.routes.iter().position(is_match) {
-            Some(index) => Ok(Some(index)),
-            None => {
+            None if !policy.routes.is_empty() => {
                 metrics.route_not_found(self.app, &self.tls, &policy.meta);
                 let cause = format!("{} has no route for this request", policy.meta);
-                Err(ProxyError::new(
-                    Kind::NoRoute,
-                    "route",
-                    self.app.to_string(),
-                    cause,
-                ))
+                let target = self.app.to_string();
+                Err(ProxyError::new(Kind::NoRoute, "route", target, cause))
             }
+            index => Ok(index),
         }
     }
 
