@@ -19,6 +19,10 @@ pub(super) fn inbound(config: &InboundConfig) -> inbound::Settings {
     let common = &config.common;
     inbound::Settings {
         ips: config.ips.iter().copied().collect(),
+        demands: inbound::Demands {
+            identity: config.ports_require_identity.clone(),
+            tls: config.ports_require_tls.clone(),
+        },
         handshake_timeout: common.detect_timeout,
         connect_timeout: common.connect_timeout,
         connect: common.connect,

@@ -23,6 +23,7 @@ use mesh_balancer::{
     Balance, Balancer, Config, Gate, OnResponse, Policy, QueueConfig, Target, Update,
 };
 use std::{net::SocketAddr, sync::Arc};
+use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 /// By how many typical latencies a failing endpoint costs more, at most: enough
@@ -43,6 +44,8 @@ struct Factory {
     tls: Tls,
     metrics: OutboundMetrics,
     drain: drain::Watch,
+    /// Where balancers are fed, whichever thread asks first.
+    runtime: Handle,
 }
 
 /// A balancer with what feeds it.
@@ -83,6 +86,7 @@ impl Backends {
                 tls,
                 metrics,
                 drain,
+                runtime: Handle::current(),
             }),
         }
     }
@@ -153,7 +157,7 @@ impl Factory {
         Fed {
             balance: Balance::new(balancer, queue, track),
             refusal,
-            _feed: AbortOnDropHandle::new(tokio::spawn(feed)),
+            _feed: AbortOnDropHandle::new(self.runtime.spawn(feed)),
         }
     }
 
