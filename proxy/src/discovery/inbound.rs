@@ -1,6 +1,8 @@
 //! The watch of one inbound port.
 
-use super::{Shared, cache::Publisher, config::InboundDefault, convert, entropy};
+use super::{
+    Shared, cache::Publisher, config::InboundDefault, convert, default::Level, entropy,
+};
 use crate::{
     control::watch::{self, Event},
     policy::{Metadata, ServerPolicy, ServerProtocol},
@@ -8,18 +10,30 @@ use crate::{
 use linkerd2_proxy_api::inbound::{
     PortSpec, inbound_server_policies_client::InboundServerPoliciesClient,
 };
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, ops::RangeInclusive, sync::Arc, time::Duration};
 
 impl InboundDefault {
     /// The policy of `port`.
     pub fn of_port(&self, port: u16) -> Arc<ServerPolicy> {
-        if !self.opaque_ports.iter().any(|ports| ports.contains(&port)) {
+        let is_of = |ports: &[RangeInclusive<u16>]| ports.iter().any(|range| range.contains(&port));
+        let opaque = is_of(&self.opaque_ports);
+        let required = match (is_of(&self.identity_ports), is_of(&self.tls_ports)) {
+            (true, _) => Some(Level::Authenticated),
+            (false, true) => Some(Level::TlsUnauthenticated),
+            (false, false) => None,
+        };
+        if !opaque && required.is_none() {
             return self.policy.clone();
         }
-        Arc::new(ServerPolicy {
-            protocol: ServerProtocol::Opaque,
-            ..(*self.policy).clone()
-        })
+        let mut policy = (*self.policy).clone();
+        if opaque {
+            policy.protocol = ServerProtocol::Opaque;
+        }
+        if let Some(level) = required {
+            let raised = policy.authorizations.iter().map(|authz| level.raise(authz));
+            policy.authorizations = raised.collect();
+        }
+        Arc::new(policy)
     }
 
     /// For a `port` whose policy can't be read: the controller wants something
