@@ -41,6 +41,8 @@ pub(super) fn outbound(config: &OutboundConfig, listeners: Vec<SocketAddr>) -> o
         connect_timeout: common.connect_timeout,
         connect_backoff: common.connect_backoff,
         connect: common.connect,
+        http_queue: config.http_queue,
+        tcp_queue: config.tcp_queue,
         server: server(common),
         client: client(common),
         splice: splice(common),

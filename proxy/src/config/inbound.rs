@@ -55,7 +55,6 @@ impl InboundConfig {
             connect_timeout: Duration::from_millis(300),
             backoff_max: Duration::from_secs(10),
             discovery_idle: Duration::from_secs(90),
-            failfast: Duration::from_secs(1),
             windows,
         };
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 4143));

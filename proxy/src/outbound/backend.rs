@@ -15,7 +15,7 @@ use crate::{
     discovery::{BalancingChoice, Discovery, Endpoint, EndpointUpdate},
     drain,
     metrics::BalancerKind,
-    policy::{Backend, Dispatch, EndpointMeta, Hint, PeakEwma},
+    policy::{Backend, Dispatch, EndpointMeta, Hint, PeakEwma, Queue},
     tls::Tls,
     transport::connect::{Connector, HeaderFor},
 };
@@ -132,16 +132,14 @@ impl Factory {
     where
         T: Send + Sync + 'static,
     {
-        let observer = self.metrics.balancer(kind, backend);
+        let queue = self.queue(kind, backend.queue);
+        let timeout = queue.failfast_timeout;
+        let observer = self.metrics.balancer(kind, &backend.meta, timeout);
         let policy = match &backend.dispatch {
             Dispatch::Forward { .. } => Policy::Random,
             Dispatch::Balance { ewma, .. } => peak_ewma(ewma),
         };
         let balancer = Balancer::with_observer(Config { policy }, observer);
-        let queue = QueueConfig {
-            capacity: backend.queue.capacity,
-            failfast_timeout: backend.queue.failfast_timeout,
-        };
         let refusal = LastRefusal::default();
         let told = refusal.clone();
         let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
@@ -158,6 +156,18 @@ impl Factory {
             balance: Balance::new(balancer, queue, track),
             refusal,
             _feed: AbortOnDropHandle::new(self.runtime.spawn(feed)),
+        }
+    }
+
+    /// What the policy says of the queue, else our settings.
+    fn queue(&self, kind: BalancerKind, policy: Queue) -> QueueConfig {
+        let default = match kind {
+            BalancerKind::OutboundHttp => self.settings.http_queue,
+            _ => self.settings.tcp_queue,
+        };
+        QueueConfig {
+            capacity: policy.capacity.unwrap_or(default.capacity),
+            failfast_timeout: policy.failfast_timeout.unwrap_or(default.failfast_timeout),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
         self, BalancerKind, BalancerMetrics, Direction, ErrorMetrics, HttpEndpointMetrics, Labels,
         Layer, LimitMetrics, Metrics, NoTls, Peer, RouteProtocol, TcpMetrics,
     },
-    policy::{Backend, EndpointMeta, Metadata, OutboundPolicy, Protocol},
+    policy::{EndpointMeta, Metadata, OutboundPolicy, Protocol},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -150,11 +150,11 @@ impl OutboundMetrics {
     pub fn balancer(
         &self,
         kind: BalancerKind,
-        backend: &Backend,
+        backend: &Metadata,
+        failfast_timeout: Duration,
     ) -> Arc<dyn mesh_balancer::Observer> {
-        let labels = Labels::new().backend(&backend.meta);
-        let timeout = backend.queue.failfast_timeout;
-        self.metrics.balancer(kind, &labels, timeout)
+        let labels = Labels::new().backend(backend);
+        self.metrics.balancer(kind, &labels, failfast_timeout)
     }
 }
 
