@@ -57,7 +57,10 @@ impl Outbound {
         let shared = &self.0;
         let stack = ServiceBuilder::new()
             // Errors of all that follows become answers that explain themselves.
-            .layer(RescueLayer::new(shared.metrics.errors(), shared.settings.explain_errors))
+            .layer(RescueLayer::new(
+                shared.metrics.errors(),
+                shared.settings.explain_errors,
+            ))
             // Over the limit, refuse before any work is done.
             .layer(InFlightLayer::new(shared.in_flight.clone()))
             // What only concerns this hop ends here, and so does what an
