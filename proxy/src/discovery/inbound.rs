@@ -1,8 +1,6 @@
 //! The watch of one inbound port.
 
-use super::{
-    Shared, cache::Publisher, config::InboundDefault, convert, default::Level, entropy,
-};
+use super::{Shared, cache::Publisher, config::InboundDefault, convert, default::Level, entropy};
 use crate::{
     control::watch::{self, Event},
     policy::{Metadata, ServerPolicy, ServerProtocol},
