@@ -49,6 +49,9 @@ pub struct Settings {
     pub http_queue: QueueConfig,
     /// For connections, likewise.
     pub tcp_queue: QueueConfig,
+    /// Whether the application is told of errors by headers and bodies, ours and
+    /// those of peers.
+    pub explain: bool,
     /// HTTP to endpoints.
     pub client: ClientSettings,
     /// Opaque connections.

@@ -41,6 +41,7 @@ pub(super) fn outbound(config: &OutboundConfig, listeners: Vec<SocketAddr>) -> o
         connect_timeout: common.connect_timeout,
         connect_backoff: common.connect_backoff,
         connect: common.connect,
+        explain: !config.disable_informational_headers,
         http_queue: config.http_queue,
         tcp_queue: config.tcp_queue,
         server: server(common),
