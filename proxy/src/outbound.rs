@@ -49,12 +49,13 @@ pub struct Settings {
     pub http_queue: QueueConfig,
     /// For connections, likewise.
     pub tcp_queue: QueueConfig,
+    /// Whether the application is told of errors by headers and bodies, ours and
+    /// those of peers.
+    pub explain: bool,
     /// HTTP to endpoints.
     pub client: ClientSettings,
     /// Opaque connections.
     pub splice: SpliceOptions,
-    /// Whether answers of the proxy's own carry `l5d-proxy-error`.
-    pub explain_errors: bool,
     /// How long a target or balancer is kept after its last connection.
     pub idle: Duration,
 }

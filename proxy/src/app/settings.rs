@@ -46,7 +46,7 @@ pub(super) fn outbound(config: &OutboundConfig, listeners: Vec<SocketAddr>) -> o
         server: server(common),
         client: client(common),
         splice: splice(common),
-        explain_errors: !config.disable_informational_headers,
+        explain: !config.disable_informational_headers,
         idle: common.discovery_idle_timeout.max(BACKEND_IDLE),
     }
 }

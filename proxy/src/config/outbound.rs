@@ -25,7 +25,8 @@ pub struct OutboundConfig {
     pub tcp_queue: QueueConfig,
     /// `OUTBOUND_MAX_TARGETS`: targets watched at once. Clients choose targets.
     pub max_targets: usize,
-    /// `OUTBOUND_DISABLE_INFORMATIONAL_HEADERS`: clients get no `l5d-proxy-error`.
+    /// `OUTBOUND_DISABLE_INFORMATIONAL_HEADERS`: clients are told of
+    /// errors by their status alone.
     pub disable_informational_headers: bool,
 }
 

@@ -23,6 +23,7 @@ use hyper_util::{
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 use std::{
+    error::Error as _,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -83,6 +84,23 @@ impl<S, B> Stack<B> for S where
         + Send
         + 'static
 {
+}
+
+impl ServeError {
+    /// Whether the client reset too many streams: more in a second than we allow,
+    /// or more in a row than h2 does before it has even told us of them.
+    pub fn is_reset_flood(&self) -> bool {
+        match self {
+            Self::TooManyResets(_) => true,
+            Self::Hyper(error) => {
+                let h2 = error.source().and_then(|source| source.downcast_ref());
+                h2.is_some_and(|error: &h2::Error| {
+                    error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
+                })
+            }
+            Self::Framing(_) | Self::Forced(_) => false,
+        }
+    }
 }
 
 /// Serves requests of `io` by `service` until the client or a drain ends it.

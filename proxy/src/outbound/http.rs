@@ -59,7 +59,7 @@ impl Outbound {
             // Errors of all that follows become answers that explain themselves.
             .layer(RescueLayer::new(
                 shared.metrics.errors(),
-                shared.settings.explain_errors,
+                shared.settings.explain,
             ))
             // Over the limit, refuse before any work is done.
             .layer(InFlightLayer::new(shared.in_flight.clone()))
@@ -79,6 +79,9 @@ impl Outbound {
             shared.drain.clone(),
         );
         if let Err(error) = served.await {
+            if error.is_reset_flood() {
+                shared.metrics.limits.reset_floods.increment(1);
+            }
             tracing::debug!(%error, "Connection of the application ended");
         }
     }

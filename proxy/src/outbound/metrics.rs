@@ -220,6 +220,10 @@ impl mesh_balancer::Observer for BalancerMetrics {
         BalancerMetrics::queue(self, waiting);
     }
 
+    fn queued(&self, waited: Duration) {
+        self.queue_latency.record(waited.as_secs_f64());
+    }
+
     fn failfast(&self, active: bool) {
         BalancerMetrics::failfast(self, active);
     }
