@@ -10,7 +10,7 @@ use crate::{
     config::H2Settings,
     drain,
     limits::{ResetBudget, TooManyResets},
-    transport::io::Io,
+    transport::io::BoxIo,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -65,17 +65,19 @@ pub enum ServeError {
 
 /// Serves requests of `io` by `service` until the client or a drain ends it.
 ///
+/// The stream is boxed: hyper's and h2's servers are large and generic over it,
+/// so that each kind of stream would be another 50 kB or more of them.
+///
 /// # Errors
 /// [`ServeError`]; the client has been answered as far as that was possible.
-pub async fn serve<I, S, B>(
-    io: I,
+pub async fn serve<S, B>(
+    io: BoxIo,
     version: Version,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
         + Clone
         + Send
@@ -89,14 +91,13 @@ where
     }
 }
 
-async fn serve_h1<I, S, B>(
-    io: I,
+async fn serve_h1<S, B>(
+    io: BoxIo,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
         + Clone
         + Send
@@ -124,14 +125,13 @@ where
     }
 }
 
-async fn serve_h2<I, S, B>(
-    io: I,
+async fn serve_h2<S, B>(
+    io: BoxIo,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
         + Clone
         + Send
