@@ -28,8 +28,9 @@ use crate::{
     policy::ServerProtocol,
     tls::Tls,
     transport::{
+        connect::track,
         header::{SessionProtocol, TransportHeader},
-        io::{Io, Prefixed},
+        io::{BoxIo, Io, Prefixed},
         listener::{Accepted, SocketOptions},
         splice::SpliceOptions,
     },
@@ -200,6 +201,8 @@ impl Inbound {
     }
 
     async fn http(&self, conn: Conn, version: Version, io: impl Io) {
+        let tcp = self.0.metrics.tcp(conn.app, &conn.tls, &conn.server());
+        let io = BoxIo::new(track(io, &tcp));
         http::serve(&self.0, conn, version, io).await;
     }
 

@@ -10,7 +10,7 @@ use crate::{
     config::H2Settings,
     drain,
     limits::{ResetBudget, TooManyResets},
-    transport::io::Io,
+    transport::io::BoxIo,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -105,17 +105,19 @@ impl ServeError {
 
 /// Serves requests of `io` by `service` until the client or a drain ends it.
 ///
+/// The stream is boxed: hyper's and h2's servers are large and generic over it,
+/// so that each kind of stream would be another 50 kB or more of them.
+///
 /// # Errors
 /// [`ServeError`]; the client has been answered as far as that was possible.
-pub async fn serve<I, S, B>(
-    io: I,
+pub async fn serve<S, B>(
+    io: BoxIo,
     version: Version,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
@@ -125,14 +127,13 @@ where
     }
 }
 
-async fn serve_h1<I, S, B>(
-    io: I,
+async fn serve_h1<S, B>(
+    io: BoxIo,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
@@ -156,14 +157,13 @@ where
     }
 }
 
-async fn serve_h2<I, S, B>(
-    io: I,
+async fn serve_h2<S, B>(
+    io: BoxIo,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {

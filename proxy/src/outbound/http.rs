@@ -19,7 +19,7 @@ use crate::{
         rescue::RescueLayer,
         server,
     },
-    transport::io::Io,
+    transport::io::BoxIo,
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -53,7 +53,7 @@ pub trait Router: Clone + Send + Sync + 'static {
 
 impl Outbound {
     /// Serves the requests of one connection; outermost layer first.
-    pub(super) async fn serve_http(&self, version: Version, router: impl Router, io: impl Io) {
+    pub(super) async fn serve_http(&self, version: Version, router: impl Router, io: BoxIo) {
         let shared = &self.0;
         let stack = ServiceBuilder::new()
             // Errors of all that follows become answers that explain themselves.
