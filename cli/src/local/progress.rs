@@ -58,7 +58,8 @@ async fn lines(label: &str, stats: SharedStats) {
     }
 }
 
-fn counts(stats: &Stats) -> String {
+/// The counts in a line.
+pub fn counts(stats: &Stats) -> String {
     let total = stats.total();
     let (p50, p99) = (millis(stats.quantile(0.5)), millis(stats.quantile(0.99)));
     format!(

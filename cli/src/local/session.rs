@@ -182,6 +182,12 @@ impl Session {
         result
     }
 
+    /// Stops every process and keeps the folder, for its logs.
+    pub async fn close_and_keep(self) {
+        self.processes.stop().await;
+        let _kept: PathBuf = self.folder.keep();
+    }
+
     /// Does `work` unless it is interrupted, or a process ends.
     ///
     /// # Errors
