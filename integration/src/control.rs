@@ -19,14 +19,7 @@ use linkerd2_proxy_api::identity::identity_server::IdentityServer;
 use mesh_identity::{issuer::Validity, service::Certify, token::local::LocalTokenKey};
 use parking_lot::Mutex;
 use state::ServiceState;
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// The control plane of a test.
@@ -41,8 +34,6 @@ struct Shared {
     services: Mutex<HashMap<String, watch::Sender<ServiceState>>>,
     /// Endpoints by their own addresses.
     pods: Mutex<HashMap<String, Endpoint>>,
-    /// Whether inbound policies are known at all.
-    has_policies: AtomicBool,
     /// By workload and port.
     policies: Mutex<HashMap<(String, u16), watch::Sender<Policy>>>,
     identity: Mutex<IdentityServer<Certify>>,
@@ -58,7 +49,6 @@ impl ControlPlane {
         let shared = Arc::new(Shared {
             services: Mutex::default(),
             pods: Mutex::default(),
-            has_policies: AtomicBool::new(true),
             policies: Mutex::default(),
             identity: Mutex::new(ca.service(tokens, validity).into_server()),
             connections: watch::Sender::new(0),
@@ -100,11 +90,6 @@ impl ControlPlane {
     /// Says the inbound policy of a workload's port, from now on.
     pub fn policy(&self, workload: &str, port: u16, policy: Policy) {
         self.shared.policy(workload, port).send_replace(policy);
-    }
-
-    /// Answers that it knows no inbound policy, for any port.
-    pub fn know_no_policies(&self) {
-        self.shared.has_policies.store(false, Relaxed);
     }
 
     /// Ends every connection and listens no more.

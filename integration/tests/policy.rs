@@ -275,19 +275,3 @@ async fn an_opaque_connection_that_is_denied_never_reaches_the_application() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn settings_may_ask_for_more_than_the_default_policy() {
-    for (setting, of_anonymous) in [
-        ("INBOUND_PORTS_REQUIRE_IDENTITY", 403),
-        ("INBOUND_PORTS_REQUIRE_TLS", 200),
-    ] {
-        let mesh = Mesh::start().await;
-        mesh.control.know_no_policies();
-        let server = mesh.pod("web").app(app::says("hi")).intercepting();
-        let server = server.set(setting, "1-65535").start().await;
-        plaintext(&server, 403).await;
-        anonymous(&mesh, &server, of_anonymous).await;
-        meshed(&mesh, &server, 200).await;
-    }
-}

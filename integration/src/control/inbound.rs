@@ -20,11 +20,7 @@ use linkerd2_proxy_api::inbound::{
     inbound_server_policies_server::InboundServerPolicies,
     proxy_protocol::{Detect, Http1, Http2, Kind, Opaque},
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tonic::{Request, Response, Status, async_trait};
 
 /// Who may connect to a port, and what is spoken there.
@@ -277,9 +273,6 @@ impl InboundServerPolicies for InboundService {
     ) -> Result<Response<Self::WatchPortStream>, Status> {
         let PortSpec { workload, port } = request.into_inner();
         let port = u16::try_from(port).map_err(|_| Status::invalid_argument("port"))?;
-        if !self.0.has_policies.load(Relaxed) {
-            return Err(Status::not_found("no policy"));
-        }
         let policy = self.0.policy(&workload, port).subscribe();
         Ok(Response::new(
             changes(policy, Policy::message).map(Ok).boxed(),
