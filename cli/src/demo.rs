@@ -7,31 +7,24 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-pub(crate) mod app;
-pub(crate) mod error;
-mod http_get;
-mod identities;
-mod load;
-mod manifests;
 mod measure;
-mod memory;
 mod metrics;
-mod policy;
-mod ports;
-pub(crate) mod process;
-mod progress;
-mod proxy_env;
-mod ready;
 mod report;
-mod session;
-mod specs;
-pub(crate) mod topology;
 
-use error::DemoError;
+use crate::local::{
+    Certificates, LocalError, Network, Policy, ReplicaSettings, Session, Settings, Topology, port,
+    progress,
+};
 use report::{Report, Setting};
-use session::Session;
-use specs::{FAILURE_RATE, SLOW_BY};
-use topology::{Network, Topology, port};
+
+/// The replica that answers 40 ms later than the others.
+const SLOW_REPLICA: u8 = 3;
+/// What it adds to every answer.
+const SLOW_BY: Duration = Duration::from_millis(40);
+/// The replica that fails some of its requests, and fails them fast.
+const FAILING_REPLICA: u8 = 4;
+/// Fraction of its requests that it fails.
+const FAILURE_RATE: f64 = 0.04;
 
 /// How to run the demo.
 #[derive(Clone, Debug)]
@@ -50,17 +43,50 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// Whatever ended it early, Ctrl-C included; everything has been stopped by then, and the logs are kept where they explain it.
-pub(crate) async fn run(options: &Options) -> Result<(), DemoError> {
-    let topology = Topology::new(options.network);
-    ports::check(topology)?;
-    let mut session = Session::create(topology)?;
+pub(crate) async fn run(options: &Options) -> Result<(), LocalError> {
+    let mut session = Session::create(settings(options)?)?;
     let result = perform(&mut session, options).await;
     session.close(result).await
 }
 
-async fn perform(session: &mut Session, options: &Options) -> Result<(), DemoError> {
+fn settings(options: &Options) -> Result<Settings, LocalError> {
+    Ok(Settings {
+        topology: Topology::new(options.network),
+        program: std::env::current_exe().map_err(|source| LocalError::Start {
+            name: "mesh".to_owned(),
+            program: "/proc/self/exe".into(),
+            source,
+        })?,
+        policy: Policy::ALL[0],
+        replica,
+        certificates: Certificates::default(),
+        // The demo is over when it is over: nobody waits two minutes for a drain.
+        grace_period: Duration::from_secs(2),
+    })
+}
+
+/// What a replica does with its requests: most are fine.
+fn replica(index: u8) -> ReplicaSettings {
+    let base = Duration::from_millis(1);
+    ReplicaSettings {
+        base: if index == SLOW_REPLICA {
+            base + SLOW_BY
+        } else {
+            base
+        },
+        tail: Duration::from_millis(1),
+        failure_rate: if index == FAILING_REPLICA {
+            FAILURE_RATE
+        } else {
+            0.0
+        },
+        seed: index.into(),
+    }
+}
+
+async fn perform(session: &mut Session, options: &Options) -> Result<(), LocalError> {
     session.start().await?;
-    let report = session.measure(options).await?;
+    let report = measure::measure(session, options).await?;
     print(&report, options);
     if options.keep {
         progress::step(&invitation(session));
@@ -88,7 +114,10 @@ fn print(report: &Report, options: &Options) {
 fn invitation(session: &Session) -> String {
     let client = session.topology().client();
     let (proxy, admin) = (client.addr(port::OUTBOUND), client.addr(port::ADMIN));
-    let (mesh, folder) = (session.program().display(), session.folder().display());
+    let (mesh, folder) = (
+        session.settings().program.display(),
+        session.folder().display(),
+    );
     format!(
         "\nEverything is still running. Try, in another terminal:\n\
          \n  a request through the client's proxy\n    curl -x http://{proxy} http://web.demo/\
@@ -99,19 +128,4 @@ fn invitation(session: &Session) -> String {
         inbound = client.addr(port::INBOUND),
         name = client.identity(),
     )
-}
-
-/// The arguments of one process of each kind.
-#[cfg(test)]
-pub(crate) fn child_arguments(dir: &std::path::Path) -> Vec<Vec<std::ffi::OsString>> {
-    let topology = Topology::new("127.0.1".parse().unwrap());
-    let identities = identities::Identities::create(dir, topology).unwrap();
-    let client = topology.client();
-    let specs = [
-        specs::identity(topology, &identities),
-        specs::controller(topology, dir),
-        specs::app(topology::SLOW_REPLICA, &client),
-        specs::proxy(topology, &client, &identities),
-    ];
-    specs.map(|spec| spec.args).into()
 }

@@ -1,50 +1,6 @@
-//! The mesh command line: thin on purpose, each command is a file in [`commands`].
+//! The `mesh` binary; see the library of the same name.
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode;
-
-use clap::Parser;
-
-mod commands;
-mod demo;
-#[cfg(test)]
-mod golden;
-
-/// A lightweight service mesh: mutual TLS, latency-aware balancing and golden metrics for programs that know nothing of it.
-#[derive(Debug, Parser)]
-#[command(
-    name = "mesh",
-    version,
-    after_help = "Exit status: 0 success, 1 failure, 2 wrong usage."
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: commands::Command,
-}
-
-fn main() -> ExitCode {
-    // clap itself ends with status 2 on wrong usage.
-    Cli::parse().command.run()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
-    }
-
-    #[test]
-    fn the_demo_starts_its_processes_with_arguments_that_are_understood() {
-        let dir = tempfile::tempdir().unwrap();
-        for args in demo::child_arguments(dir.path()) {
-            let line = std::iter::once("mesh".into()).chain(args);
-            assert!(matches!(
-                Cli::try_parse_from(line).unwrap().command,
-                commands::Command::Run(_)
-            ));
-        }
-    }
+fn main() -> std::process::ExitCode {
+    mesh::main()
 }

@@ -1,7 +1,6 @@
 //! One controller: its listeners, its tasks and their end.
 
 use crate::{
-    admin::Admin,
     balancing::Balancing,
     config::Config,
     destination::Destination,
@@ -21,6 +20,7 @@ use linkerd2_proxy_api::{
     inbound::inbound_server_policies_server::InboundServerPoliciesServer,
     outbound::outbound_policies_server::OutboundPoliciesServer,
 };
+use mesh_identity::server::admin::Admin;
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -142,6 +142,7 @@ impl Controller {
         let mut tasks = JoinSet::new();
         let admin = Admin {
             ready: ready.subscribe(),
+            unready: "objects not read yet",
             metrics: self.config.metrics.clone(),
         };
         tasks.spawn(admin.serve(self.admin));

@@ -13,7 +13,6 @@
 
 #![forbid(unsafe_code)]
 
-mod admin;
 mod balancing;
 mod config;
 mod context;

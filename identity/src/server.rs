@@ -27,7 +27,7 @@ use crate::token::local::TokenKeyError;
 use crate::token::{LocalVerifier, TokenVerifier};
 use crate::trust::{TrustBundle, TrustError};
 
-mod admin;
+pub mod admin;
 mod incoming;
 mod local;
 #[cfg(test)]
@@ -180,7 +180,12 @@ impl Server {
         } = self;
         // Dropped, and so aborted, when this function returns.
         let mut tasks = JoinSet::new();
-        tasks.spawn(admin::serve(admin, credentials.ready(), config.metrics));
+        let answers = admin::Admin {
+            ready: credentials.ready(),
+            unready: "no certificate yet",
+            metrics: config.metrics,
+        };
+        tasks.spawn(answers.serve(admin));
         let own = local::Local::new(issuer.clone(), config.validity);
         let settings = certify::Settings {
             min_refresh: Duration::from_secs(1),

@@ -19,7 +19,14 @@ use linkerd2_proxy_api::identity::identity_server::IdentityServer;
 use mesh_identity::{issuer::Validity, service::Certify, token::local::LocalTokenKey};
 use parking_lot::Mutex;
 use state::ServiceState;
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// The control plane of a test.
@@ -32,6 +39,10 @@ pub struct ControlPlane {
 /// What it knows.
 struct Shared {
     services: Mutex<HashMap<String, watch::Sender<ServiceState>>>,
+    /// Endpoints by their own addresses.
+    pods: Mutex<HashMap<String, Endpoint>>,
+    /// Whether inbound policies are known at all.
+    has_policies: AtomicBool,
     /// By workload and port.
     policies: Mutex<HashMap<(String, u16), watch::Sender<Policy>>>,
     identity: Mutex<IdentityServer<Certify>>,
@@ -46,6 +57,8 @@ impl ControlPlane {
         let addr = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             services: Mutex::default(),
+            pods: Mutex::default(),
+            has_policies: AtomicBool::new(true),
             policies: Mutex::default(),
             identity: Mutex::new(ca.service(tokens, validity).into_server()),
             connections: watch::Sender::new(0),
@@ -78,9 +91,20 @@ impl ControlPlane {
         services.insert(addr.to_string(), service.state().clone());
     }
 
+    /// Knows the address of `endpoint` as that of a pod.
+    pub fn pod(&self, endpoint: Endpoint) {
+        let mut pods = self.shared.pods.lock();
+        pods.insert(endpoint.addr.to_string(), endpoint);
+    }
+
     /// Says the inbound policy of a workload's port, from now on.
     pub fn policy(&self, workload: &str, port: u16, policy: Policy) {
         self.shared.policy(workload, port).send_replace(policy);
+    }
+
+    /// Answers that it knows no inbound policy, for any port.
+    pub fn know_no_policies(&self) {
+        self.shared.has_policies.store(false, Relaxed);
     }
 
     /// Ends every connection and listens no more.

@@ -9,13 +9,14 @@
 
 pub mod app;
 mod client;
+mod demand;
 pub mod http;
 pub mod metrics;
 mod policy;
 pub mod tcp;
 mod tls;
 
-pub use self::client::PeerTls;
+pub use self::{client::PeerTls, demand::Demands};
 
 use self::{app::Apps, client::Conn, metrics::InboundMetrics};
 use crate::{
@@ -43,6 +44,8 @@ pub struct Settings {
     /// Our own addresses; a redirected connection to another is refused. Empty
     /// allows all.
     pub ips: HashSet<IpAddr>,
+    /// What ports demand of clients before policy is asked.
+    pub demands: Demands,
     /// For a TLS handshake and a transport header.
     pub handshake_timeout: Duration,
     /// For a connection to the application.

@@ -5,9 +5,8 @@ use std::time::Duration;
 use clap::value_parser;
 
 use super::runtime;
-use crate::demo::error::DemoError;
-use crate::demo::topology::Network;
 use crate::demo::{self, Options};
+use crate::local::{LocalError, Network};
 
 /// Show the mesh on this machine: a client and five replicas, each behind its own proxy, under real load.
 ///
@@ -66,8 +65,8 @@ impl From<Args> for Options {
     }
 }
 
-pub(super) fn run(args: Args) -> Result<(), DemoError> {
-    let runtime = runtime().map_err(DemoError::Signal)?;
+pub(super) fn run(args: Args) -> Result<(), LocalError> {
+    let runtime = runtime().map_err(LocalError::Signal)?;
     runtime.block_on(demo::run(&args.into()))
 }
 

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::finish;
-use crate::demo::process::die_with_parent;
+use crate::local::process::die_with_parent;
 
 mod app;
 mod controller;

@@ -4,31 +4,49 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 
-use super::error::DemoError;
-use super::load::{Load, SharedStats, Stats};
-use super::manifests::Manifests;
+use super::Options;
 use super::metrics::{MutualTls, mutual_tls};
-use super::policy::Policy;
 use super::report::{Identities, PolicyReport, ProxyMemory, Report};
-use super::topology::{Topology, Workload, authority, port};
-use super::{memory, progress};
+use crate::local::{
+    Load, LocalError, Manifests, Policy, Session, SharedStats, Stats, Topology, Workload,
+    authority, port, progress, resident,
+};
 
 /// Load before each measurement, not counted: the new policy comes into force, connections open, estimates settle.
 const WARM_UP: Duration = Duration::from_secs(3);
 
 /// What to measure.
 #[derive(Clone, Debug)]
-pub(crate) struct Measurement {
-    pub(crate) topology: Topology,
-    pub(crate) manifests: Manifests,
+struct Measurement {
+    topology: Topology,
+    manifests: Manifests,
     /// Name and process id of each proxy.
-    pub(crate) proxies: Vec<(String, u32)>,
-    pub(crate) duration: Duration,
-    pub(crate) rps: u32,
+    proxies: Vec<(String, u32)>,
+    duration: Duration,
+    rps: u32,
+}
+
+/// Puts the client's load on the service of `session` under each policy.
+///
+/// # Errors
+/// A process that ends early, or metrics that cannot be read.
+pub(crate) async fn measure(
+    session: &mut Session,
+    options: &Options,
+) -> Result<Report, LocalError> {
+    let proxies = Session::proxies().filter_map(|part| Some((part.name(), session.pid(part)?)));
+    let measurement = Measurement {
+        topology: session.topology(),
+        manifests: session.manifests().clone(),
+        proxies: proxies.collect(),
+        duration: options.duration,
+        rps: options.rps,
+    };
+    session.guard(run(measurement)).await
 }
 
 /// Runs the load under each policy in turn.
-pub(crate) async fn measure(measurement: Measurement) -> Result<Report, DemoError> {
+async fn run(measurement: Measurement) -> Result<Report, LocalError> {
     let mut runs = Vec::new();
     for policy in Policy::ALL {
         runs.push((policy, measurement.run(policy).await?));
@@ -49,14 +67,14 @@ pub(crate) async fn measure(measurement: Measurement) -> Result<Report, DemoErro
 }
 
 impl Measurement {
-    async fn run(&self, policy: Policy) -> Result<Stats, DemoError> {
+    async fn run(&self, policy: Policy) -> Result<Stats, LocalError> {
         self.manifests.set_policy(policy)?;
         progress::step(&format!("Load under {}", policy.name()));
         self.load("warm-up", WARM_UP).await?;
         self.load(policy.name(), self.duration).await
     }
 
-    async fn load(&self, label: &str, duration: Duration) -> Result<Stats, DemoError> {
+    async fn load(&self, label: &str, duration: Duration) -> Result<Stats, LocalError> {
         let stats = SharedStats::default();
         let load = Load {
             proxy: self.topology.client().addr(port::OUTBOUND),
@@ -65,7 +83,7 @@ impl Measurement {
             rps: f64::from(self.rps),
         };
         tokio::select! {
-            sent = load.run(duration, stats.clone()) => sent.map_err(DemoError::Load)?,
+            sent = load.run(duration, stats.clone()) => sent.map_err(LocalError::Load)?,
             () = progress::watch(label, duration, stats.clone()) => {}
         }
         let stats = stats.lock();
@@ -73,7 +91,7 @@ impl Measurement {
     }
 
     /// Bytes as the client's proxy counted them, and each side's identity as the other side verified it.
-    async fn mutual_tls(&self) -> Result<(u64, Identities), DemoError> {
+    async fn mutual_tls(&self) -> Result<(u64, Identities), LocalError> {
         let client = of_proxy(&self.topology.client()).await?;
         let replicas: Vec<Workload> = self.topology.replicas().collect();
         let servers = try_join_all(replicas.iter().map(of_proxy)).await?;
@@ -89,16 +107,16 @@ impl Measurement {
     }
 
     fn memory(&self) -> Vec<ProxyMemory> {
-        let resident = |(name, pid): &(String, u32)| {
+        let memory = |(name, pid): &(String, u32)| {
             Some(ProxyMemory {
                 name: name.clone(),
-                rss_bytes: memory::resident(*pid)?,
+                rss_bytes: resident(*pid)?,
             })
         };
-        self.proxies.iter().filter_map(resident).collect()
+        self.proxies.iter().filter_map(memory).collect()
     }
 }
 
-async fn of_proxy(workload: &Workload) -> Result<MutualTls, DemoError> {
+async fn of_proxy(workload: &Workload) -> Result<MutualTls, LocalError> {
     mutual_tls(&workload.proxy_name(), workload.addr(port::ADMIN)).await
 }

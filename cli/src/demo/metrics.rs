@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::error::DemoError;
-use super::http_get::get;
+use crate::local::{LocalError, get};
 
 /// One sample of the Prometheus text format.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +25,8 @@ pub(crate) struct MutualTls {
 }
 
 /// Asks the proxy `name` whose admin endpoint is `addr`.
-pub(crate) async fn mutual_tls(name: &str, addr: SocketAddr) -> Result<MutualTls, DemoError> {
-    let error = |cause| DemoError::Metrics {
+pub(crate) async fn mutual_tls(name: &str, addr: SocketAddr) -> Result<MutualTls, LocalError> {
+    let error = |cause| LocalError::Metrics {
         name: name.to_owned(),
         addr,
         cause,

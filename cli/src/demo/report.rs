@@ -1,12 +1,10 @@
 //! What the demo found: one object for programs, a table for people.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
-use super::load::Stats;
-use super::policy::Policy;
+use crate::local::{Policy, Stats};
 
 mod text;
 
@@ -88,16 +86,6 @@ fn fraction(part: u64, whole: u64) -> f64 {
         0.0
     } else {
         part as f64 / whole as f64
-    }
-}
-
-/// A latency in milliseconds for people: `2.4 ms`, `118 ms`.
-pub(crate) fn millis(latency: Duration) -> String {
-    let ms = latency.as_secs_f64() * 1e3;
-    if ms < 100.0 {
-        format!("{ms:.1} ms")
-    } else {
-        format!("{ms:.0} ms")
     }
 }
 

@@ -75,3 +75,24 @@ fn only_news_is_sent() {
     let sent: Vec<_> = answers.iter().filter_map(&mut next).collect();
     assert_eq!(sent, [1, 2]);
 }
+
+#[test]
+fn streams_and_overflows_are_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let shown = recorder.handle();
+    let streams = |n: u32| format!("mesh_controller_streams{{rpc=\"Destination.Get\"}} {n}\n");
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    metrics::with_local_recorder(&recorder, || {
+        runtime.unwrap().block_on(async {
+            let (limits, _down) = limits(1);
+            let (_updates, answers) = numbers(&limits);
+            assert!(shown.render().contains(&streams(1)));
+            answers.send_replace(1);
+            settle().await;
+        });
+    });
+    let shown = shown.render();
+    assert!(shown.contains(&streams(0)), "{shown}");
+    let overflows = "mesh_controller_stream_overflows_total{rpc=\"Destination.Get\"} 1\n";
+    assert!(shown.contains(overflows), "{shown}");
+}

@@ -116,6 +116,8 @@ pub(super) fn discovery(
     let assumed = InboundDefault {
         policy: Arc::new(policy),
         opaque_ports: inbound.ports_disable_protocol_detection.ranges().to_vec(),
+        identity_ports: inbound.ports_require_identity.ranges().to_vec(),
+        tls_ports: inbound.ports_require_tls.ranges().to_vec(),
     };
     let context = context.map(|Workload(context)| context).unwrap_or_default();
     let mut discovery = DiscoveryConfig::new(workload?.0, context, assumed);

@@ -58,4 +58,8 @@ pub struct InboundDefault {
     pub policy: Arc<ServerPolicy>,
     /// `INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION`: opaque instead of detected.
     pub opaque_ports: Vec<RangeInclusive<u16>>,
+    /// `INBOUND_PORTS_REQUIRE_IDENTITY`: clients need an identity, whatever `policy` asks.
+    pub identity_ports: Vec<RangeInclusive<u16>>,
+    /// `INBOUND_PORTS_REQUIRE_TLS`: clients need mesh TLS, whatever `policy` asks.
+    pub tls_ports: Vec<RangeInclusive<u16>>,
 }

@@ -107,6 +107,20 @@ impl DefaultPolicy {
 }
 
 impl Level {
+    /// `authorization`, asking for this level at least.
+    pub(super) fn raise(self, authorization: &Authorization) -> Authorization {
+        let enough = match authorization.authentication {
+            Authentication::Unauthenticated => self == Self::Unauthenticated,
+            Authentication::TlsUnauthenticated => self != Self::Authenticated,
+            Authentication::TlsAuthenticated { .. } => true,
+        };
+        let mut raised = authorization.clone();
+        if !enough {
+            raised.authentication = self.authentication();
+        }
+        raised
+    }
+
     fn authentication(self) -> Authentication {
         match self {
             Self::Unauthenticated => Authentication::Unauthenticated,

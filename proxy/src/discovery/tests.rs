@@ -33,6 +33,8 @@ fn bench_with(change: impl FnOnce(&mut DiscoveryConfig)) -> Bench {
     let inbound_default = InboundDefault {
         policy: Arc::new(policy.server_policy(&[], Duration::from_secs(3))),
         opaque_ports: vec![25..=25, 3306..=3307],
+        identity_ports: Vec::new(),
+        tls_ports: Vec::new(),
     };
     let mut config = DiscoveryConfig::new("workload", "context", inbound_default);
     let exact =

@@ -23,6 +23,7 @@ use hyper_util::{
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 use std::{
+    error::Error as _,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -63,6 +64,45 @@ pub enum ServeError {
     Forced(#[from] drain::Forced),
 }
 
+/// What answers the requests of a connection: a stack of layers that has turned
+/// its errors into answers, all but the resets that are passed on.
+pub trait Stack<B>:
+    Service<Request<Incoming>, Response = Response<B>, Error = h2::Error, Future: Send + 'static>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S, B> Stack<B> for S where
+    S: Service<
+            Request<Incoming>,
+            Response = Response<B>,
+            Error = h2::Error,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + 'static
+{
+}
+
+impl ServeError {
+    /// Whether the client reset too many streams: more in a second than we allow,
+    /// or more in a row than h2 does before it has even told us of them.
+    pub fn is_reset_flood(&self) -> bool {
+        match self {
+            Self::TooManyResets(_) => true,
+            Self::Hyper(error) => {
+                let h2 = error.source().and_then(|source| source.downcast_ref());
+                h2.is_some_and(|error: &h2::Error| {
+                    error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
+                })
+            }
+            Self::Framing(_) | Self::Forced(_) => false,
+        }
+    }
+}
+
 /// Serves requests of `io` by `service` until the client or a drain ends it.
 ///
 /// The stream is boxed: hyper's and h2's servers are large and generic over it,
@@ -78,11 +118,7 @@ pub async fn serve<S, B>(
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
+    S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
     match version {
@@ -98,11 +134,7 @@ async fn serve_h1<S, B>(
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
+    S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
     let (io, guard) = Guarded::new(io);
@@ -132,11 +164,7 @@ async fn serve_h2<S, B>(
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = h2::Error>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
+    S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
     let resets = Arc::new(Resets::new(settings.max_resets_per_second));

@@ -59,6 +59,9 @@ pub(super) async fn serve(shared: &Arc<Shared>, conn: Conn, version: Version, io
         shared.drain.clone(),
     );
     if let Err(error) = served.await {
+        if error.is_reset_flood() {
+            shared.metrics.limits.reset_floods.increment(1);
+        }
         tracing::debug!(client = %conn.client, %error, "Connection of a peer ended");
     }
 }

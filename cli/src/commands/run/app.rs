@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::log;
 use crate::commands::runtime;
-use crate::demo::app::behaviour::Settings;
-use crate::demo::app::{self, App, Behaviour};
+use crate::local::app::behaviour::Settings;
+use crate::local::app::{self, App, Behaviour};
 
 /// Settings of a replica.
 #[derive(Debug, clap::Args)]

@@ -13,7 +13,7 @@ use mesh_identity::{ca, metrics, trust};
 
 use super::{asked_to_stop, log};
 use crate::commands::runtime;
-use crate::demo::topology::{MESH_NAMESPACE, TRUST_DOMAIN};
+use crate::local::{MESH_NAMESPACE, TRUST_DOMAIN};
 
 /// Settings of the identity service; everything else is as the binary `mesh-identity` has it by default.
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,12 @@ pub(crate) struct Args {
     /// Where /live, /ready and /metrics are served
     #[arg(long)]
     admin: SocketAddr,
+    /// How long a certificate is good for
+    #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
+    lifetime: Duration,
+    /// Added before and after, for clocks that differ
+    #[arg(long, default_value = "20s", value_parser = humantime::parse_duration)]
+    clock_skew: Duration,
 }
 
 pub(super) fn run(args: Args) -> Result<(), Box<dyn Error>> {
@@ -52,8 +58,8 @@ fn config(args: Args) -> Config {
         },
         service_account: "mesh-identity".to_owned(),
         validity: Validity {
-            lifetime: Duration::from_secs(86_400),
-            clock_skew: Duration::from_secs(20),
+            lifetime: args.lifetime,
+            clock_skew: args.clock_skew,
         },
         poll_interval: trust::POLL_INTERVAL,
         grace_period: Duration::from_secs(1),

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::golden::assert_golden;
 
@@ -85,10 +87,4 @@ fn a_replica_without_requests_has_a_share_of_zero() {
     );
     assert_eq!(report.share["web-0"], 0.0);
     assert_eq!(report.success_rate, 1.0);
-}
-
-#[test]
-fn latencies_are_readable() {
-    assert_eq!(millis(Duration::from_micros(2449)), "2.4 ms");
-    assert_eq!(millis(Duration::from_micros(118_400)), "118 ms");
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use indicatif::BinaryBytes;
 
-use super::{PolicyReport, Report, millis};
-use crate::demo::topology::{FAILING_REPLICA, SLOW_REPLICA, replica_name};
+use super::{PolicyReport, Report};
+use crate::demo::{FAILING_REPLICA, SLOW_REPLICA};
+use crate::local::{progress::millis, replica_name};
 
 /// How the demo was run.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! What can end a demo early. Each text says what, where, and what to do.
+//! What can end a mesh on this machine early. Each text says what, where, and what to do.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,9 +13,10 @@ use super::ports::Owner;
 /// Lines of a log that are shown.
 const TAIL_LINES: usize = 10;
 
-/// Why the demo stopped.
+/// Why it ended.
 #[derive(Debug, Error)]
-pub(crate) enum DemoError {
+#[expect(missing_docs, reason = "the text of each says what it is")]
+pub enum LocalError {
     #[error("{}", taken(addr, purpose, owner.as_ref()))]
     PortTaken {
         addr: SocketAddr,
@@ -58,6 +59,12 @@ pub(crate) enum DemoError {
         last: String,
         log: PathBuf,
     },
+    #[error("{name} has not stopped within {} s{}", after.as_secs(), log_end(log))]
+    NotStopped {
+        name: String,
+        after: Duration,
+        log: PathBuf,
+    },
     #[error("cannot read the metrics of {name} at http://{addr}/metrics: {cause}")]
     Metrics {
         name: String,
@@ -74,12 +81,15 @@ pub(crate) enum DemoError {
     Interrupted,
 }
 
-impl DemoError {
+impl LocalError {
     /// The logs of the processes help to understand it.
     pub(crate) fn needs_logs(&self) -> bool {
         matches!(
             self,
-            Self::Exited { .. } | Self::NotReady { .. } | Self::Metrics { .. }
+            Self::Exited { .. }
+                | Self::NotReady { .. }
+                | Self::NotStopped { .. }
+                | Self::Metrics { .. }
         )
     }
 }
@@ -147,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_taken_port_names_port_process_and_remedy() {
-        let error = DemoError::PortTaken {
+        let error = LocalError::PortTaken {
             addr: "127.0.1.1:4143".parse().unwrap(),
             purpose: "the inbound listener of client-proxy".to_owned(),
             owner: Some(Owner {
@@ -165,7 +175,7 @@ mod tests {
     #[test]
     fn a_full_disk_says_what_to_do() {
         let source = io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
-        let text = DemoError::Write {
+        let text = LocalError::Write {
             path: "/tmp/x".into(),
             source,
         }
@@ -186,7 +196,7 @@ mod tests {
         let log = dir.path().join("web-1-proxy.log");
         std::fs::write(&log, "one\ntwo\n").unwrap();
         let (name, status) = ("web-1-proxy".to_owned(), ExitStatus::from_raw(9));
-        let text = DemoError::Exited {
+        let text = LocalError::Exited {
             name,
             status,
             log: log.clone(),

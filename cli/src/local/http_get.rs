@@ -15,17 +15,23 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why no response came.
 #[derive(Debug, Error)]
-pub(crate) enum GetError {
+pub enum GetError {
+    /// No connection.
     #[error("{0}")]
     Connect(#[from] std::io::Error),
+    /// A connection that broke, or something that is no HTTP.
     #[error("{0}")]
     Http(#[from] hyper::Error),
+    /// Five seconds are over.
     #[error("no answer within {TIMEOUT:?}")]
     Timeout(#[from] tokio::time::error::Elapsed),
 }
 
 /// Fetches `path` from `addr` over a connection of its own.
-pub(crate) async fn get(addr: SocketAddr, path: &str) -> Result<Response<Bytes>, GetError> {
+///
+/// # Errors
+/// When no response came; one that tells of a failure is a response.
+pub async fn get(addr: SocketAddr, path: &str) -> Result<Response<Bytes>, GetError> {
     tokio::time::timeout(TIMEOUT, exchange(addr, path)).await?
 }
 

@@ -6,37 +6,37 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
-use super::error::DemoError;
+use super::error::LocalError;
 use super::topology::{Topology, Workload, port};
 
 /// Who holds an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
+pub struct Owner {
     /// The address that it listens on, which may be the wildcard.
-    pub(crate) addr: SocketAddr,
+    pub addr: SocketAddr,
     /// Process id and name; `None` when the process is another user's.
-    pub(crate) process: Option<(u32, String)>,
+    pub process: Option<(u32, String)>,
 }
 
 /// Checks every address of the demo.
 ///
 /// # Errors
 /// The first address that cannot be bound.
-pub(crate) fn check(topology: Topology) -> Result<(), DemoError> {
+pub(crate) fn check(topology: Topology) -> Result<(), LocalError> {
     all(topology)
         .into_iter()
         .try_for_each(|(addr, purpose)| check_one(addr, purpose))
 }
 
-fn check_one(addr: SocketAddr, purpose: String) -> Result<(), DemoError> {
+fn check_one(addr: SocketAddr, purpose: String) -> Result<(), LocalError> {
     match TcpListener::bind(addr) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(DemoError::PortTaken {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(LocalError::PortTaken {
             addr,
             purpose,
             owner: owner(addr),
         }),
-        Err(source) => Err(DemoError::Port {
+        Err(source) => Err(LocalError::Port {
             addr,
             purpose,
             source,
@@ -149,7 +149,7 @@ mod tests {
     fn a_taken_port_is_traced_to_its_process() {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = held.local_addr().unwrap();
-        let Err(DemoError::PortTaken {
+        let Err(LocalError::PortTaken {
             owner: Some(owner), ..
         }) = check_one(addr, "a test".to_owned())
         else {
@@ -167,7 +167,7 @@ mod tests {
         let wanted = SocketAddr::from(([127, 0, 0, 9], held.local_addr().unwrap().port()));
         assert!(matches!(
             check_one(wanted, String::new()),
-            Err(DemoError::PortTaken { owner: Some(_), .. })
+            Err(LocalError::PortTaken { owner: Some(_), .. })
         ));
     }
 

@@ -1,7 +1,9 @@
 //! The environment of a workload's proxy: what the injector would write into the pod.
 
 use std::path::Path;
+use std::time::Duration;
 
+use super::settings::Settings;
 use super::topology::{MESH_NAMESPACE, NAMESPACE, Topology, Workload, identity, port};
 
 /// Files that a proxy reads its identity from.
@@ -16,20 +18,31 @@ pub(crate) struct IdentityFiles<'a> {
 /// The control plane is at loopback addresses, where connections to it are plain text; the names are what a proxy would verify on any
 /// other address.
 pub(crate) fn proxy_env(
-    topology: Topology,
+    settings: &Settings,
     workload: &Workload,
     files: IdentityFiles<'_>,
 ) -> Vec<(&'static str, String)> {
     let mut env = listeners(workload);
-    env.extend(control_plane(topology));
+    env.extend(control_plane(settings.topology));
     env.extend(workload_identity(workload, files));
     env.extend([
-        // The demo is over when it is over: nobody waits two minutes for a drain.
-        ("MESH_PROXY_SHUTDOWN_GRACE_PERIOD", "2s".to_owned()),
+        (
+            "MESH_PROXY_SHUTDOWN_GRACE_PERIOD",
+            millis(settings.grace_period),
+        ),
+        (
+            "MESH_PROXY_IDENTITY_MIN_REFRESH",
+            millis(settings.certificates.min_refresh),
+        ),
         ("MESH_PROXY_SHUTDOWN_ENDPOINT_ENABLED", "true".to_owned()),
         ("MESH_PROXY_LOG", "info".to_owned()),
     ]);
     env
+}
+
+/// A time as the proxy's settings take it.
+fn millis(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
 }
 
 fn workload_identity(workload: &Workload, files: IdentityFiles<'_>) -> [(&'static str, String); 5] {
@@ -101,13 +114,13 @@ mod tests {
     use crate::golden::assert_golden;
 
     fn env() -> Vec<(&'static str, String)> {
-        let topology = Topology::new("127.0.1".parse().unwrap());
-        let workload = topology.replicas().nth(3).unwrap();
+        let settings = Settings::for_tests();
+        let workload = settings.topology.replica(3);
         let files = IdentityFiles {
             trust_anchors: Path::new("/demo/ca.crt"),
             token: Path::new("/demo/web-3.token"),
         };
-        proxy_env(topology, &workload, files)
+        proxy_env(&settings, &workload, files)
     }
 
     #[test]

@@ -12,14 +12,16 @@ const MAX_LATENCY_US: u64 = 60_000_000;
 
 /// Requests of one replica, or of none when no replica answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    pub(crate) requests: u64,
-    pub(crate) failures: u64,
+pub struct Count {
+    /// Answered or not.
+    pub requests: u64,
+    /// Not answered, or answered with an error.
+    pub failures: u64,
 }
 
 /// Counts and latencies of one run.
 #[derive(Clone, Debug)]
-pub(crate) struct Stats {
+pub struct Stats {
     total: Count,
     replicas: BTreeMap<String, Count>,
     causes: BTreeMap<String, u64>,
@@ -57,30 +59,37 @@ impl Stats {
             .saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
     }
 
-    pub(crate) fn total(&self) -> Count {
+    /// All requests.
+    pub fn total(&self) -> Count {
         self.total
     }
 
-    pub(crate) fn replicas(&self) -> &BTreeMap<String, Count> {
+    /// Those that a replica answered, by its name.
+    pub fn replicas(&self) -> &BTreeMap<String, Count> {
         &self.replicas
     }
 
     /// Why requests failed and how many for that reason.
-    pub(crate) fn causes(&self) -> &BTreeMap<String, u64> {
+    pub fn causes(&self) -> &BTreeMap<String, u64> {
         &self.causes
     }
 
     /// Fraction of requests that succeeded; 1 when there were none.
     #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 requests")]
-    pub(crate) fn success_rate(&self) -> f64 {
+    pub fn success_rate(&self) -> f64 {
         if self.total.requests == 0 {
             return 1.0;
         }
         1.0 - self.total.failures as f64 / self.total.requests as f64
     }
 
+    /// The longest latency.
+    pub fn max(&self) -> Duration {
+        Duration::from_micros(self.latency.max())
+    }
+
     /// The latency that this fraction of requests did not exceed.
-    pub(crate) fn quantile(&self, quantile: f64) -> Duration {
+    pub fn quantile(&self, quantile: f64) -> Duration {
         Duration::from_micros(self.latency.value_at_quantile(quantile))
     }
 }

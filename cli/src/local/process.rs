@@ -1,11 +1,12 @@
-//! The demo's processes: this same binary again, each with a log file.
+//! The processes of a mesh on this machine: this same binary again, each with a log file.
 //!
-//! They must never outlive the demo. On the way out it asks them to stop and then makes them; if it is killed itself, the kernel does so
+//! They must never outlive the command that started them, below called the demo. On the way out it asks them to stop and then makes them; if it is killed itself, the kernel does so
 //! (each child asks for a signal at its parent's death, see [`die_with_parent`]). They are process groups of their own, because a Ctrl-C
 //! in the terminal would otherwise reach them at the same time as the demo and look like thirteen crashes.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::OpenOptions;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
-use super::error::DemoError;
+use super::error::LocalError;
 
 /// How long a process may take to stop when asked.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -41,13 +42,18 @@ impl Process {
     ///
     /// # Errors
     /// When the log cannot be created or the program not started.
-    pub(crate) fn start(program: &Path, spec: &Spec, logs: &Path) -> Result<Self, DemoError> {
+    pub(crate) fn start(program: &Path, spec: &Spec, logs: &Path) -> Result<Self, LocalError> {
         let log = logs.join(format!("{}.log", spec.name));
-        let write_error = |source| DemoError::Write {
+        let write_error = |source| LocalError::Write {
             path: log.clone(),
             source,
         };
-        let stdout = File::create(&log).map_err(write_error)?;
+        // A part that is started again goes on in its log.
+        let stdout = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(write_error)?;
         let stderr = stdout.try_clone().map_err(write_error)?;
         let child = Command::new(program)
             .args(&spec.args)
@@ -59,7 +65,7 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|source| DemoError::Start {
+            .map_err(|source| LocalError::Start {
                 name: spec.name.clone(),
                 program: program.to_owned(),
                 source,
@@ -81,21 +87,43 @@ impl Process {
     }
 
     /// Waits for its end, which is always an error while the demo runs.
-    async fn failure(&mut self) -> DemoError {
+    async fn failure(&mut self) -> LocalError {
         match self.child.wait().await {
             Ok(status) => self.exited(status),
-            Err(source) => DemoError::Watch {
+            Err(source) => LocalError::Watch {
                 name: self.name.clone(),
                 source,
             },
         }
     }
 
-    fn exited(&self, status: ExitStatus) -> DemoError {
-        DemoError::Exited {
+    fn exited(&self, status: ExitStatus) -> LocalError {
+        LocalError::Exited {
             name: self.name.clone(),
             status,
             log: self.log.clone(),
+        }
+    }
+
+    /// Asks it to stop and waits until it has.
+    async fn stop(mut self, timeout: Duration) -> Result<(), LocalError> {
+        self.ask_to_stop();
+        match tokio::time::timeout(timeout, self.child.wait()).await {
+            Ok(Ok(status))
+                if status.success() || status.signal() == Some(Signal::TERM.as_raw()) =>
+            {
+                Ok(())
+            }
+            Ok(Ok(status)) => Err(self.exited(status)),
+            Ok(Err(source)) => Err(LocalError::Watch {
+                name: self.name,
+                source,
+            }),
+            Err(_) => Err(LocalError::NotStopped {
+                name: self.name,
+                after: timeout,
+                log: self.log,
+            }),
         }
     }
 
@@ -124,8 +152,46 @@ impl Processes {
         self.0.iter().find(|process| process.name == name)
     }
 
+    /// Asks one to stop and waits until it has.
+    ///
+    /// # Errors
+    /// When it has not in time, or ended with a failure.
+    pub(crate) async fn stop_one(
+        &mut self,
+        name: &str,
+        timeout: Duration,
+    ) -> Result<(), LocalError> {
+        match self.take(name) {
+            Some(process) => process.stop(timeout).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Kills one, without a chance to do anything about it.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub(crate) async fn kill_one(&mut self, name: &str) -> Result<(), LocalError> {
+        let Some(mut process) = self.take(name) else {
+            return Ok(());
+        };
+        process
+            .child
+            .kill()
+            .await
+            .map_err(|source| LocalError::Watch {
+                name: process.name,
+                source,
+            })
+    }
+
+    fn take(&mut self, name: &str) -> Option<Process> {
+        let index = self.0.iter().position(|process| process.name == name)?;
+        Some(self.0.swap_remove(index))
+    }
+
     /// Waits until the first of them ends; cancel safe.
-    pub(crate) async fn first_failure(&mut self) -> DemoError {
+    pub(crate) async fn first_failure(&mut self) -> LocalError {
         if self.0.is_empty() {
             return std::future::pending().await;
         }

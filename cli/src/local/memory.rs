@@ -1,7 +1,7 @@
 //! Resident memory of a process.
 
 /// Resident memory in bytes; `None` when the process is gone.
-pub(crate) fn resident(pid: u32) -> Option<u64> {
+pub fn resident(pid: u32) -> Option<u64> {
     resident_in(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
 }
 

@@ -24,7 +24,7 @@ fn the_service_has_two_ports_and_says_its_policy() {
 
 #[test]
 fn the_slice_names_every_replica() {
-    let slice: EndpointSlice = parse(&endpoints(topology()));
+    let slice: EndpointSlice = parse(&endpoints(topology(), |_| true));
     let addresses: Vec<_> = slice
         .endpoints
         .into_iter()
@@ -43,6 +43,16 @@ fn the_slice_names_every_replica() {
     assert_eq!(
         slice.metadata.labels.unwrap()["kubernetes.io/service-name"],
         "web"
+    );
+}
+
+#[test]
+fn a_replica_can_be_taken_out_of_the_slice() {
+    let slice: EndpointSlice = parse(&endpoints(topology(), |index| index != 1));
+    let addresses = slice.endpoints.into_iter().flat_map(|e| e.addresses);
+    assert_eq!(
+        addresses.collect::<Vec<_>>(),
+        ["127.0.1.2", "127.0.1.4", "127.0.1.5", "127.0.1.6"]
     );
 }
 
@@ -73,7 +83,7 @@ fn nothing_is_left_to_fill_in() {
     let texts = [
         base(),
         service(topology(), Policy::PeakEwma),
-        endpoints(topology()),
+        endpoints(topology(), |_| true),
         pod(&topology().client()),
     ];
     for text in texts {

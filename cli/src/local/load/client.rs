@@ -6,8 +6,11 @@ use tonic::{Request, Status};
 
 use super::Load;
 use super::http1::Pool;
-use crate::demo::app::REPLICA_HEADER;
-use crate::demo::app::echo::{Message, REPEAT, SAY, codec};
+use crate::local::app::REPLICA_HEADER;
+use crate::local::app::echo::{Message, REPEAT, SAY, codec};
+
+/// In which a proxy says why it failed a request.
+const PROXY_ERROR: &str = "l5d-proxy-error";
 
 /// What a request is; half are HTTP/1.1, and one gRPC call in four is a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +100,10 @@ impl Client {
             }
             Ok(response) => Reply::failed(
                 replica(response.headers()),
-                format!("HTTP {}", response.status().as_u16()),
+                explained(
+                    format!("HTTP {}", response.status().as_u16()),
+                    response.headers(),
+                ),
             ),
             Err(error) => Reply::failed(None, error.to_string()),
         }
@@ -142,10 +148,23 @@ fn message() -> Request<Message> {
 }
 
 fn grpc_failure(status: &Status) -> Reply {
-    Reply::failed(
-        replica(status.metadata().as_ref()),
-        format!("gRPC {:?}", status.code()),
-    )
+    let headers: &HeaderMap = status.metadata().as_ref();
+    let code = format!("gRPC {:?}", status.code());
+    let cause = if headers.contains_key(PROXY_ERROR) || headers.contains_key(REPLICA_HEADER) {
+        explained(code, headers)
+    } else {
+        // Nobody answered: what the library made of it is all there is.
+        format!("{code}: {}", status.message())
+    };
+    Reply::failed(replica(headers), cause)
+}
+
+/// `what` with a proxy's reason, if it was a proxy that said so.
+fn explained(what: String, headers: &HeaderMap) -> String {
+    match headers.get(PROXY_ERROR) {
+        Some(reason) => format!("{what}: {}", String::from_utf8_lossy(reason.as_bytes())),
+        None => what,
+    }
 }
 
 fn replica(headers: &HeaderMap) -> Option<String> {

@@ -1,4 +1,4 @@
-//! What the demo is doing, live, on standard error.
+//! What is being done, live, on standard error.
 //!
 //! A terminal gets a bar that redraws; a pipe or a CI log gets a line every few seconds.
 
@@ -9,18 +9,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use super::load::{SharedStats, Stats};
-use super::report::millis;
 
 const REDRAW: Duration = Duration::from_millis(200);
 const LINE: Duration = Duration::from_secs(3);
 
 /// Says on standard error what happens next.
-pub(crate) fn step(text: &str) {
+pub fn step(text: &str) {
     eprintln!("{text}");
 }
 
 /// Shows the counts of a run until cancelled.
-pub(crate) async fn watch(label: &str, duration: Duration, stats: SharedStats) {
+pub async fn watch(label: &str, duration: Duration, stats: SharedStats) {
     if std::io::stderr().is_terminal() {
         bar(label, duration, stats).await
     } else {
@@ -66,4 +65,25 @@ fn counts(stats: &Stats) -> String {
         "{} requests, {} failed, p50 {p50}, p99 {p99}",
         total.requests, total.failures
     )
+}
+
+/// A latency in milliseconds for people: `2.4 ms`, `118 ms`.
+pub fn millis(latency: Duration) -> String {
+    let ms = latency.as_secs_f64() * 1e3;
+    if ms < 100.0 {
+        format!("{ms:.1} ms")
+    } else {
+        format!("{ms:.0} ms")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_are_readable() {
+        assert_eq!(millis(Duration::from_micros(2449)), "2.4 ms");
+        assert_eq!(millis(Duration::from_micros(118_400)), "118 ms");
+    }
 }

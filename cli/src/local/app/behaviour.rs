@@ -11,15 +11,15 @@ use rand::{Rng, SeedableRng};
 
 /// Settings of a replica.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// The least time that a request takes.
-    pub(crate) base: Duration,
+    pub base: Duration,
     /// Mean of the exponential time on top of it.
-    pub(crate) tail: Duration,
+    pub tail: Duration,
     /// Fraction of requests that fail, 0 to 1.
-    pub(crate) failure_rate: f64,
+    pub failure_rate: f64,
     /// Makes a run repeatable.
-    pub(crate) seed: u64,
+    pub seed: u64,
 }
 
 /// What the application does with one request.

@@ -16,11 +16,11 @@ use tokio::time::Instant;
 mod client;
 mod http1;
 mod pacer;
-pub(crate) mod stats;
+mod stats;
 
 use client::{Client, Kind, Reply};
 use pacer::{Pacer, Schedule};
-pub(crate) use stats::Stats;
+pub use stats::{Count, Stats};
 
 /// Requests in flight at most; above it the sender waits.
 const MAX_IN_FLIGHT: usize = 512;
@@ -29,33 +29,60 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the load goes and how fast.
 #[derive(Clone, Debug)]
-pub(crate) struct Load {
+pub struct Load {
     /// The client's own proxy; an application's address works as well, since HTTP is HTTP.
-    pub(crate) proxy: SocketAddr,
+    pub proxy: SocketAddr,
     /// Authority of the HTTP/1.1 half, such as `web.demo.svc.cluster.local:80`.
-    pub(crate) http_authority: String,
+    pub http_authority: String,
     /// Authority of the gRPC half.
-    pub(crate) grpc_authority: String,
+    pub grpc_authority: String,
     /// Requests per second, both halves together.
-    pub(crate) rps: f64,
+    pub rps: f64,
 }
 
 /// What a run has counted so far; readable while it runs.
-pub(crate) type SharedStats = Arc<Mutex<Stats>>;
+pub type SharedStats = Arc<Mutex<Stats>>;
 
 impl Load {
     /// Sends for `duration`, then waits for what is in flight.
     ///
     /// # Errors
     /// When the system gives no thread; a request that fails is counted, not returned.
-    pub(crate) async fn run(&self, duration: Duration, stats: SharedStats) -> std::io::Result<()> {
+    pub async fn run(&self, duration: Duration, stats: SharedStats) -> std::io::Result<()> {
+        let schedule = Schedule::new(Instant::now(), self.rps);
+        let pacer = Pacer::start(schedule, schedule.count(duration))?;
+        self.send_all(pacer, std::future::pending(), stats).await;
+        Ok(())
+    }
+
+    /// Sends until `stop`, then waits for what is in flight.
+    ///
+    /// # Errors
+    /// As [`Load::run`].
+    pub async fn run_until(
+        &self,
+        stop: impl Future<Output = ()>,
+        stats: SharedStats,
+    ) -> std::io::Result<()> {
+        let pacer = Pacer::start(Schedule::new(Instant::now(), self.rps), u64::MAX)?;
+        self.send_all(pacer, stop, stats).await;
+        Ok(())
+    }
+
+    async fn send_all(&self, mut pacer: Pacer, stop: impl Future<Output = ()>, stats: SharedStats) {
+        let mut stop = std::pin::pin!(stop);
         let client = Arc::new(Client::new(self));
         let slots = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
-        let schedule = Schedule::new(Instant::now(), self.rps);
-        let mut pacer = Pacer::start(schedule, schedule.count(duration))?;
         let mut in_flight = JoinSet::new();
         let mut kinds = (0..).map(Kind::of);
-        while let (Some(due), Some(kind)) = (pacer.next().await, kinds.next()) {
+        loop {
+            let due = tokio::select! {
+                due = pacer.next() => due,
+                () = stop.as_mut() => None,
+            };
+            let (Some(due), Some(kind)) = (due, kinds.next()) else {
+                break;
+            };
             let slot = slots
                 .clone()
                 .acquire_owned()
@@ -70,7 +97,6 @@ impl Load {
             while in_flight.try_join_next().is_some() {}
         }
         while in_flight.join_next().await.is_some() {}
-        Ok(())
     }
 }
 

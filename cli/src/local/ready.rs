@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::error::DemoError;
+use super::error::LocalError;
 use super::http_get::get;
 
 /// Generous: a debug build on a busy machine takes a few seconds for six certificates.
@@ -53,14 +53,14 @@ pub(crate) async fn wait_until_ready(
     name: &str,
     probe: Probe,
     log: PathBuf,
-) -> Result<(), DemoError> {
+) -> Result<(), LocalError> {
     let start = Instant::now();
     loop {
         match probe.try_once().await {
             Ok(()) => return Ok(()),
             Err(last) if start.elapsed() >= TIMEOUT => {
                 let name = name.to_owned();
-                return Err(DemoError::NotReady {
+                return Err(LocalError::NotReady {
                     name,
                     addr: probe.addr(),
                     after: TIMEOUT,

@@ -6,9 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::DemoError;
+use super::error::LocalError;
 use super::policy::Policy;
-use super::topology::{CLIENT, MESH_NAMESPACE, NAMESPACE, SERVICE, Topology, Workload, port};
+use super::topology::{
+    CLIENT, MESH_NAMESPACE, NAMESPACE, REPLICAS, SERVICE, Topology, Workload, port,
+};
 
 const BASE: &str = include_str!("manifests/base.yaml");
 const SERVICE_TEMPLATE: &str = include_str!("manifests/service.yaml");
@@ -32,13 +34,13 @@ impl Manifests {
         dir: &Path,
         topology: Topology,
         policy: Policy,
-    ) -> Result<Self, DemoError> {
+    ) -> Result<Self, LocalError> {
         let manifests = Self {
             dir: dir.to_owned(),
             topology,
         };
         manifests.write("base.yaml", &base())?;
-        manifests.write("endpoints.yaml", &endpoints(topology))?;
+        manifests.set_replicas(|_| true)?;
         for workload in topology.workloads() {
             manifests.write(&format!("pod-{}.yaml", workload.name), &pod(&workload))?;
         }
@@ -50,16 +52,24 @@ impl Manifests {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn set_policy(&self, policy: Policy) -> Result<(), DemoError> {
+    pub(crate) fn set_policy(&self, policy: Policy) -> Result<(), LocalError> {
         self.write("service.yaml", &service(self.topology, policy))
     }
 
+    /// Says in the EndpointSlice which replicas there are, by their numbers.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn set_replicas(&self, listed: impl Fn(u8) -> bool) -> Result<(), LocalError> {
+        self.write("endpoints.yaml", &endpoints(self.topology, listed))
+    }
+
     /// Replaces a file in one step, so that a watcher never reads half of it. The first name has no `.yaml`, so it is not read at all.
-    fn write(&self, name: &str, text: &str) -> Result<(), DemoError> {
+    fn write(&self, name: &str, text: &str) -> Result<(), LocalError> {
         let (path, draft) = (self.dir.join(name), self.dir.join(format!(".{name}.draft")));
         std::fs::write(&draft, text)
             .and_then(|()| std::fs::rename(&draft, &path))
-            .map_err(|source| DemoError::Write { path, source })
+            .map_err(|source| LocalError::Write { path, source })
     }
 }
 
@@ -75,9 +85,10 @@ fn service(topology: Topology, policy: Policy) -> String {
     )
 }
 
-fn endpoints(topology: Topology) -> String {
+fn endpoints(topology: Topology, listed: impl Fn(u8) -> bool) -> String {
     let mut text = fill(ENDPOINTS, &[]);
-    for replica in topology.replicas() {
+    for index in (0..REPLICAS).filter(|index| listed(*index)) {
+        let replica = topology.replica(index);
         text += &fill(
             ENDPOINT,
             &[("ip", &replica.ip.to_string()), ("name", &replica.name)],

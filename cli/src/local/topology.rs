@@ -19,32 +19,39 @@ pub(crate) const SERVICE: &str = "web";
 /// Name and service account of the calling workload.
 pub(crate) const CLIENT: &str = "client";
 /// Replicas of the service.
-pub(crate) const REPLICAS: u8 = 5;
-/// The replica that answers 40 ms later than the others.
-pub(crate) const SLOW_REPLICA: u8 = 3;
-/// The replica that fails some of its requests, and fails them fast.
-pub(crate) const FAILING_REPLICA: u8 = 4;
+pub const REPLICAS: u8 = 5;
 
 /// Ports that mean the same on every address.
-pub(crate) mod port {
-    pub(crate) const INBOUND: u16 = 4143;
-    pub(crate) const OUTBOUND: u16 = 4140;
-    pub(crate) const ADMIN: u16 = 4191;
-    pub(crate) const TAP: u16 = 4190;
-    pub(crate) const APP_HTTP: u16 = 8080;
-    pub(crate) const APP_GRPC: u16 = 50051;
+pub mod port {
+    /// Where a proxy takes connections from the mesh.
+    pub const INBOUND: u16 = 4143;
+    /// Where a proxy takes its application's connections.
+    pub const OUTBOUND: u16 = 4140;
+    /// A proxy's admin endpoint.
+    pub const ADMIN: u16 = 4191;
+    /// A proxy's tap.
+    pub const TAP: u16 = 4190;
+    /// The application's HTTP port.
+    pub const APP_HTTP: u16 = 8080;
+    /// The application's gRPC port, and the service's.
+    pub const APP_GRPC: u16 = 50051;
     /// The service's HTTP port, as clients name it.
-    pub(crate) const SERVICE_HTTP: u16 = 80;
-    pub(crate) const IDENTITY: u16 = 8080;
-    pub(crate) const DESTINATION: u16 = 8086;
-    pub(crate) const POLICY: u16 = 8090;
-    pub(crate) const CONTROLLER_ADMIN: u16 = 9990;
-    pub(crate) const IDENTITY_ADMIN: u16 = 9991;
+    pub const SERVICE_HTTP: u16 = 80;
+    /// The identity service.
+    pub const IDENTITY: u16 = 8080;
+    /// The controller's destination service.
+    pub const DESTINATION: u16 = 8086;
+    /// The controller's policy service.
+    pub const POLICY: u16 = 8090;
+    /// The controller's admin endpoint.
+    pub const CONTROLLER_ADMIN: u16 = 9990;
+    /// The identity service's admin endpoint.
+    pub const IDENTITY_ADMIN: u16 = 9991;
 }
 
 /// The three leading octets of a loopback network, such as `127.0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Network([u8; 3]);
+pub struct Network([u8; 3]);
 
 impl Network {
     fn host(self, last: u8) -> IpAddr {
@@ -77,26 +84,28 @@ impl fmt::Display for Network {
 
 /// A pod of the demo: an application (except for the client, whose part the load generator plays) and its proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Workload {
+pub struct Workload {
     /// Pod name, and the replica name that the application tells in `x-replica`.
-    pub(crate) name: String,
+    pub name: String,
     /// Service account, from which the identity follows.
-    pub(crate) account: &'static str,
-    pub(crate) ip: IpAddr,
+    pub account: &'static str,
+    /// Its own address.
+    pub ip: IpAddr,
 }
 
 impl Workload {
-    pub(crate) fn addr(&self, port: u16) -> SocketAddr {
+    /// Its address with this port.
+    pub fn addr(&self, port: u16) -> SocketAddr {
         SocketAddr::new(self.ip, port)
     }
 
     /// The name in the workload's certificate.
-    pub(crate) fn identity(&self) -> String {
+    pub fn identity(&self) -> String {
         identity(self.account, NAMESPACE)
     }
 
     /// Name of its proxy in messages, logs and the report.
-    pub(crate) fn proxy_name(&self) -> String {
+    pub fn proxy_name(&self) -> String {
         format!("{}-proxy", self.name)
     }
 }
@@ -108,16 +117,18 @@ pub(crate) fn identity(account: &str, namespace: &str) -> String {
 
 /// Every address of one demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Topology {
+pub struct Topology {
     network: Network,
 }
 
 impl Topology {
-    pub(crate) fn new(network: Network) -> Self {
+    /// The addresses on this network.
+    pub fn new(network: Network) -> Self {
         Self { network }
     }
 
-    pub(crate) fn client(self) -> Workload {
+    /// The calling workload.
+    pub fn client(self) -> Workload {
         Workload {
             name: CLIENT.to_owned(),
             account: CLIENT,
@@ -126,20 +137,26 @@ impl Topology {
     }
 
     /// The replicas of the service, `web-0` first.
-    pub(crate) fn replicas(self) -> impl Iterator<Item = Workload> {
-        (0..REPLICAS).map(move |index| Workload {
+    pub fn replicas(self) -> impl Iterator<Item = Workload> {
+        (0..REPLICAS).map(move |index| self.replica(index))
+    }
+
+    /// The replica with this number.
+    pub fn replica(self, index: u8) -> Workload {
+        Workload {
             name: replica_name(index),
             account: SERVICE,
             ip: self.network.host(index + 2),
-        })
+        }
     }
 
     /// The client, then the replicas.
-    pub(crate) fn workloads(self) -> impl Iterator<Item = Workload> {
+    pub fn workloads(self) -> impl Iterator<Item = Workload> {
         std::iter::once(self.client()).chain(self.replicas())
     }
 
-    pub(crate) fn control_plane(self, port: u16) -> SocketAddr {
+    /// Address of the control plane with this port.
+    pub fn control_plane(self, port: u16) -> SocketAddr {
         SocketAddr::new(self.network.host(250), port)
     }
 
@@ -155,7 +172,7 @@ pub(crate) fn replica_name(index: u8) -> String {
 }
 
 /// The service's authority as a client writes it.
-pub(crate) fn authority(port: u16) -> String {
+pub fn authority(port: u16) -> String {
     format!("{SERVICE}.{NAMESPACE}.svc.{TRUST_DOMAIN}:{port}")
 }
 

@@ -1,8 +1,8 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::demo::app::behaviour::{Behaviour, Settings};
-use crate::demo::app::{self, App};
+use crate::local::app::behaviour::{Behaviour, Settings};
+use crate::local::app::{self, App};
 
 async fn app(failure_rate: f64) -> SocketAddr {
     let settings = Settings {
@@ -51,7 +51,7 @@ async fn every_request_is_answered_and_counted() {
     let stats = run(app(0.0).await).await;
     assert_eq!(
         stats.total(),
-        stats::Count {
+        Count {
             requests: 160,
             failures: 0
         }
@@ -65,7 +65,7 @@ async fn failures_have_a_cause() {
     let stats = run(app(1.0).await).await;
     assert_eq!(
         stats.total(),
-        stats::Count {
+        Count {
             requests: 160,
             failures: 160
         }

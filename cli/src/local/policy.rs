@@ -1,8 +1,8 @@
-//! The two balancing policies that the demo compares.
+//! How a service is balanced.
 
 /// A value of the Service annotation `balancer.mesh.dev/policy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Policy {
+pub enum Policy {
     /// Latency-aware: the less loaded and faster of two random replicas.
     PeakEwma,
     /// Every replica in turn, whatever its latency.
@@ -11,10 +11,10 @@ pub(crate) enum Policy {
 
 impl Policy {
     /// In the order in which they run.
-    pub(crate) const ALL: [Self; 2] = [Self::PeakEwma, Self::RoundRobin];
+    pub const ALL: [Self; 2] = [Self::PeakEwma, Self::RoundRobin];
 
     /// As in the annotation and in the JSON result.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::PeakEwma => "peak-ewma",
             Self::RoundRobin => "round-robin",

@@ -7,7 +7,7 @@ use mesh_identity::ca::{self, CaError};
 use mesh_identity::token::AUDIENCE;
 use mesh_identity::token::local::{LocalTokenKey, TokenKeyError};
 
-use super::error::DemoError;
+use super::error::LocalError;
 use super::proxy_env::IdentityFiles;
 use super::topology::{NAMESPACE, Topology, Workload};
 
@@ -27,7 +27,7 @@ impl Identities {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub(crate) fn create(dir: &Path, topology: Topology) -> Result<Self, DemoError> {
+    pub(crate) fn create(dir: &Path, topology: Topology) -> Result<Self, LocalError> {
         ca::create_root_and_issuer(dir, &ca::Options::default()).map_err(ca_error)?;
         let key = LocalTokenKey::create(dir).map_err(token_error)?;
         let tokens = topology.workloads().map(|workload| {
@@ -35,13 +35,13 @@ impl Identities {
             let token = key
                 .sign(NAMESPACE, workload.account, AUDIENCE, TOKEN_LIFETIME)
                 .map_err(token_error)?;
-            std::fs::write(&path, token).map_err(|source| DemoError::Write {
+            std::fs::write(&path, token).map_err(|source| LocalError::Write {
                 path: path.clone(),
                 source,
             })?;
             Ok((workload.name, path))
         });
-        let tokens = tokens.collect::<Result<_, DemoError>>()?;
+        let tokens = tokens.collect::<Result<_, LocalError>>()?;
         Ok(Self {
             dir: dir.to_owned(),
             trust_anchors: dir.join(ca::TRUST_ANCHORS),
@@ -67,17 +67,17 @@ impl Identities {
     }
 }
 
-fn ca_error(error: CaError) -> DemoError {
+fn ca_error(error: CaError) -> LocalError {
     match error {
-        CaError::Write { path, source } => DemoError::Write { path, source },
-        other => DemoError::Identity(other.to_string()),
+        CaError::Write { path, source } => LocalError::Write { path, source },
+        other => LocalError::Identity(other.to_string()),
     }
 }
 
-fn token_error(error: TokenKeyError) -> DemoError {
+fn token_error(error: TokenKeyError) -> LocalError {
     match error {
         TokenKeyError::Write(error) => ca_error(error),
-        other => DemoError::Identity(other.to_string()),
+        other => LocalError::Identity(other.to_string()),
     }
 }
 
