@@ -138,6 +138,8 @@ impl SendError {
     pub fn kind(&self) -> (Kind, &'static str) {
         match self.stage {
             Stage::Connect => (Kind::Connect, "connect"),
+            // The connection closed before the request was written to it.
+            Stage::Send if self.unsent.is_some() => (Kind::Connect, "request"),
             // The request's own body may be what can't be sent.
             Stage::Send if Violation::in_error(&*self.cause).is_some() => {
                 (Kind::BadRequest, "request")
