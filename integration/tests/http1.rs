@@ -466,3 +466,19 @@ async fn a_request_of_another_client_is_not_held_up_by_a_slow_one() {
     }
     slow.abort();
 }
+
+#[tokio::test]
+async fn an_upload_that_goes_on_after_its_answer_holds_up_nobody() {
+    let pair = Pair::start(app::http(|req| async move {
+        tokio::spawn(req.into_body().collect());
+        Response::new(full("done"))
+    }))
+    .await;
+    let (mut upload, body) = body::channel();
+    let mut http = pair.client.http1().await;
+    let rsp = whole(http.send(post(&web("/upload"), body)).await).await;
+    assert_eq!(text(&rsp), "done");
+    assert!(upload.data("more").await);
+    assert_eq!(text(&pair.client.get(&web("/other")).await), "done");
+    drop(upload);
+}

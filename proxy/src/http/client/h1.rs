@@ -1,4 +1,8 @@
 //! Idle HTTP/1.1 connections, newest first.
+//!
+//! What is in the list can be used at once. A connection whose response ended
+//! before its request did is no such: the server may leave the rest of an upload
+//! in the network for as long as it likes, and nobody else may wait for that.
 
 use super::{ClientResponse, ClientSettings, Lease, SendError};
 use crate::{
@@ -9,7 +13,6 @@ use crate::{
     },
     transport::connect::{Connector, Session},
 };
-use futures::future::poll_fn;
 use http::Request;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -47,8 +50,9 @@ impl H1Pool {
     }
 
     pub(super) async fn warm(self: &Arc<Self>) -> Result<(), BoxError> {
-        let connection = self.connect().await?;
-        self.put(connection);
+        let mut connection = self.connect().await?;
+        connection.ready().await?;
+        self.keep(connection);
         Ok(())
     }
 
@@ -58,7 +62,7 @@ impl H1Pool {
     ) -> Result<ClientResponse, Box<SendError>> {
         let single_use = headers::is_upgrade(&req) || req.version() == http::Version::HTTP_10;
         loop {
-            let (mut connection, reused) = match self.take().await {
+            let (mut connection, reused) = match self.take() {
                 Some(connection) => (connection, true),
                 None => match self.connect().await {
                     Ok(connection) => (connection, false),
@@ -99,24 +103,39 @@ impl H1Pool {
         Ok(connection)
     }
 
-    /// The newest idle connection that still lives. One whose last response
-    /// has just ended may need a turn of its driver before it is ready.
-    async fn take(&self) -> Option<SendRequest<RequestBody>> {
-        loop {
-            let (mut connection, _) = self.idle.lock().connections.pop()?;
-            if connection.is_ready() {
+    /// The newest idle connection that still lives and is not too old, whether
+    /// the sweeper has come by or not.
+    fn take(&self) -> Option<SendRequest<RequestBody>> {
+        let mut idle = self.idle.lock();
+        while let Some((connection, since)) = idle.connections.pop() {
+            if since.elapsed() >= self.settings.idle_timeout {
+                // The others are older.
+                idle.connections.clear();
+            } else if connection.is_ready() {
                 return Some(connection);
             }
-            if poll_fn(|cx| connection.poll_ready(cx)).await.is_ok() {
-                return Some(connection);
-            }
+        }
+        None
+    }
+
+    /// Takes a connection back after a response, at once if its request has
+    /// ended too, as nearly always.
+    fn put(self: &Arc<Self>, mut connection: SendRequest<RequestBody>) {
+        if connection.is_ready() {
+            self.keep(connection);
+        } else if !connection.is_closed() {
+            let pool = Arc::downgrade(self);
+            tokio::spawn(async move {
+                if connection.ready().await.is_ok()
+                    && let Some(pool) = pool.upgrade()
+                {
+                    pool.keep(connection);
+                }
+            });
         }
     }
 
-    fn put(self: &Arc<Self>, connection: SendRequest<RequestBody>) {
-        if connection.is_closed() {
-            return;
-        }
+    fn keep(self: &Arc<Self>, connection: SendRequest<RequestBody>) {
         let mut idle = self.idle.lock();
         if idle.connections.len() >= self.settings.max_idle {
             return;
