@@ -482,3 +482,17 @@ async fn an_upload_that_goes_on_after_its_answer_holds_up_nobody() {
     assert_eq!(text(&pair.client.get(&web("/other")).await), "done");
     drop(upload);
 }
+
+#[tokio::test]
+async fn a_get_may_have_a_body_of_unknown_length() {
+    let pair = Pair::start(app::echo()).await;
+    let mut http = pair.client.http1().await;
+    let (mut tx, body) = body::channel();
+    let mut req = request("GET", &web("/search"), body);
+    let chunked = "chunked".parse().unwrap();
+    req.headers_mut().insert("transfer-encoding", chunked);
+    let rsp = tokio::spawn(async move { whole(http.send(req).await).await });
+    tx.data("{query}").await;
+    drop(tx);
+    assert_eq!(text(&rsp.await.unwrap()), "{query}");
+}

@@ -13,7 +13,8 @@ use crate::{
     },
     transport::connect::{Connector, Session},
 };
-use http::Request;
+use http::{HeaderValue, Method, Request, header::TRANSFER_ENCODING};
+use http_body::Body;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -61,6 +62,7 @@ impl H1Pool {
         mut req: Request<RequestBody>,
     ) -> Result<ClientResponse, Box<SendError>> {
         let single_use = headers::is_upgrade(&req) || req.version() == http::Version::HTTP_10;
+        frame(&mut req);
         loop {
             let (mut connection, reused) = match self.take() {
                 Some(connection) => (connection, true),
@@ -154,6 +156,17 @@ impl H1Pool {
             .retain(|(connection, since)| !connection.is_closed() && since.elapsed() < timeout);
         idle.swept = !idle.connections.is_empty();
         idle.swept
+    }
+}
+
+/// Has a body of unknown length sent in chunks, whatever the method: unless it is
+/// told, hyper takes GET and HEAD to have none and drops it.
+fn frame(req: &mut Request<RequestBody>) {
+    let body = req.body();
+    let unknown = !body.is_end_stream() && body.size_hint().exact().is_none();
+    if unknown && req.version() == http::Version::HTTP_11 && req.method() != Method::CONNECT {
+        let chunked = HeaderValue::from_static("chunked");
+        req.headers_mut().insert(TRANSFER_ENCODING, chunked);
     }
 }
 
