@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use mesh_integration::{
-    Endpoint, Mesh, Pair, Raw, app,
+    Endpoint, Mesh, Pair, Raw, WEB, app,
     body::{self, TestBody, empty, full},
     client::{Http1, get, post, request, text, whole},
     wait::{soon, until},
@@ -495,4 +495,26 @@ async fn a_get_may_have_a_body_of_unknown_length() {
     tx.data("{query}").await;
     drop(tx);
     assert_eq!(text(&rsp.await.unwrap()), "{query}");
+}
+
+#[tokio::test]
+async fn an_upgrade_refused_by_one_endpoint_goes_to_another() {
+    let mesh = Mesh::start().await;
+    let server = mesh.pod("web").app(upgrading_app()).start().await;
+    let client = mesh.pod("client").start().await;
+    // Eight of nine refuse, so that the first choice nearly always does.
+    let mut endpoints = vec![server.endpoint()];
+    for _ in 0..8 {
+        let mut gone = mesh.pod("web").start().await;
+        gone.stop();
+        gone.stopped().await;
+        endpoints.push(gone.endpoint());
+    }
+    mesh.service(WEB).endpoints(endpoints);
+    let mut rsp = client.http1().await.send(websocket("/")).await;
+    assert_eq!(rsp.status(), 101);
+    let io = soon("the upgrade", hyper::upgrade::on(&mut rsp)).await;
+    let mut raw = Raw::new(TokioIo::new(io.unwrap()));
+    raw.send("hello, bye").await;
+    assert_eq!(raw.rest().await, "hello, bye");
 }

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 use mesh_balancer::{Gate, InFlight, Outcome, QueueError, Track, Unsent};
 use parking_lot::Mutex;
 use std::{
@@ -152,11 +152,8 @@ impl HttpEndpoint {
             Ok(rsp) => rsp,
             Err(mut error) => {
                 self.failed(&error, sent);
-                // The next endpoint is to see what the application sent.
-                if let Some(req) = &mut error.unsent
-                    && req.version() != was
-                {
-                    orig_proto::restore(req);
+                if let Some(req) = &mut error.unsent {
+                    give_back(req, was, upgrading);
                 }
                 return Err(error);
             }
@@ -221,6 +218,16 @@ impl HttpEndpoint {
             Hint::H2 => Version::H2,
             Hint::Opaque | Hint::Unknown => Version::Http1,
         }
+    }
+}
+
+/// Makes an unsent request what the application sent, for the next endpoint.
+fn give_back(req: &mut Request<RequestBody>, was: http::Version, upgrading: Option<OnUpgrade>) {
+    if req.version() != was {
+        orig_proto::restore(req);
+    }
+    if let Some(client) = upgrading {
+        req.extensions_mut().insert(client);
     }
 }
 
