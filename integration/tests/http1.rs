@@ -498,6 +498,19 @@ async fn a_get_may_have_a_body_of_unknown_length() {
 }
 
 #[tokio::test]
+async fn http2_is_nothing_to_upgrade_to() {
+    let pair = Pair::start(app::reflect()).await;
+    let mut req = websocket("/");
+    let headers = req.headers_mut();
+    headers.insert("upgrade", "h2c".parse().unwrap());
+    headers.insert("http2-settings", "AAMAAABkAAQAAP__".parse().unwrap());
+    let rsp = whole(pair.client.http1().await.send(req).await).await;
+    let saw = text(&rsp);
+    assert!(saw.contains("GET / HTTP/1.1\n"), "{saw}");
+    assert!(!saw.contains("upgrade") && !saw.contains("http2"), "{saw}");
+}
+
+#[tokio::test]
 async fn an_upgrade_refused_by_one_endpoint_goes_to_another() {
     let mesh = Mesh::start().await;
     let server = mesh.pod("web").app(upgrading_app()).start().await;
