@@ -82,7 +82,7 @@ impl App {
         let inbound_metrics = InboundMetrics::new(metrics.clone());
         let outbound_metrics = OutboundMetrics::new(metrics.clone());
         let inbound = Inbound::new(inbound::Parts {
-            settings: settings::inbound(&config.inbound),
+            settings: settings::inbound(&config.inbound, listeners.addrs()),
             discovery: discovery.clone(),
             tls: tls.clone(),
             in_flight: in_flight(&config.inbound.common, &inbound_metrics.limits),
@@ -182,6 +182,11 @@ impl Listeners {
             .map(|addr| Listener::bind(*addr, options(&config.outbound.common)))
             .collect::<Result<_, _>>()?;
         Ok(Self { inbound, outbound })
+    }
+
+    fn addrs(&self) -> Vec<SocketAddr> {
+        let inbound = self.inbound.local_addr();
+        self.outbound_addrs().into_iter().chain([inbound]).collect()
     }
 
     fn outbound_addrs(&self) -> Vec<SocketAddr> {

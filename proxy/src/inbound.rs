@@ -43,6 +43,9 @@ pub struct Settings {
     /// Our own addresses; a redirected connection to another is refused. Empty
     /// allows all.
     pub ips: HashSet<IpAddr>,
+    /// Our own listeners, both ways: nothing a peer sends is for them. A peer
+    /// that reached one through here would come from our own address.
+    pub listeners: Arc<[SocketAddr]>,
     /// What ports demand of clients before policy is asked.
     pub demands: Demands,
     /// For a TLS handshake and a transport header.

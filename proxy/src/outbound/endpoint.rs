@@ -13,7 +13,7 @@ use crate::{
         account::{Account, Record, Summary},
         body::{Observed, RequestBody},
         client::{Client, ClientResponse, Lease, SendError, Stage},
-        error::BoxError,
+        error::{BoxError, Kind},
         headers, orig_proto, upgrade,
     },
     metrics::{Class, HttpEndpointMetrics},
@@ -197,7 +197,9 @@ impl HttpEndpoint {
 
     fn failed(&self, error: &SendError, sent: Instant) {
         metrics::failed(&self.0.metrics, error, sent.elapsed());
-        if error.stage != Stage::Connect {
+        // A request whose connection closed, or leads back to us, says nothing
+        // about the endpoint.
+        if error.stage != Stage::Connect || error.kind().0 == Kind::Loop {
             return;
         }
         let (endpoint, version) = (Arc::downgrade(&self.0), self.version());
@@ -263,7 +265,9 @@ impl TcpEndpoint {
 
     async fn connect(self) -> Result<Connection, ConnectError> {
         let result = self.0.connector.connect(Session::Opaque).await;
-        if let Err(error) = &result {
+        if let Err(error) = &result
+            && !ConnectError::is_loop(error)
+        {
             let endpoint = Arc::downgrade(&self.0);
             self.0.health.recover(error, move || {
                 let endpoint = endpoint.upgrade();
@@ -294,9 +298,12 @@ impl Service<()> for TcpEndpoint {
 }
 
 impl Unsent<()> for ConnectError {
-    /// Nothing is sent before there is a connection.
+    /// Nothing is sent before there is a connection; but a loop stays one.
     fn unsent(self) -> Result<(), Self> {
-        Ok(())
+        match self {
+            Self::Loop { .. } => Err(self),
+            _ => Ok(()),
+        }
     }
 }
 
