@@ -197,6 +197,10 @@ impl Inbound {
         match detected {
             Detected::Http1 => self.http(conn, Version::Http1, io).await,
             Detected::H2 => self.http(conn, Version::H2, io).await,
+            // Policy knows better than a silent client.
+            Detected::TimedOut if conn.protocol() == ServerProtocol::Http1 => {
+                self.http(conn, Version::Http1, io).await;
+            }
             Detected::Tls(_) | Detected::Opaque | Detected::TimedOut => self.opaque(conn, io).await,
             Detected::Closed => {}
         }
