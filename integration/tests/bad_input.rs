@@ -9,15 +9,17 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mesh_integration::{
-    Application, Pair, Pod, Raw, app,
+    Application, Endpoint, Pair, Pod, Raw, app,
     body::{self, empty},
     client::{Http1, get, post},
     control::Policy,
+    peer::{self, Client, Session},
     wait::{eventually, soon, until},
     web,
 };
 use parking_lot::Mutex;
 use std::{
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -370,7 +372,7 @@ const SMUGGLING: [&str; 14] = [
     "transfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
 ];
 
-async fn refused(addr: std::net::SocketAddr, request: &str) {
+async fn refused(addr: SocketAddr, request: &str) {
     let mut raw = Raw::connect(addr).await;
     raw.send("POST / HTTP/1.1\r\nhost: web.shop.svc.cluster.local\r\n")
         .await;
@@ -435,6 +437,41 @@ async fn a_request_to_the_proxy_itself_is_a_loop() {
     let pair = Pair::start(app::says("hi")).await;
     let uri = format!("http://{}/", pair.client.outbound_addr());
     assert_eq!(pair.client.get(&uri).await.status(), 508);
+}
+
+#[tokio::test]
+async fn a_loop_is_one_whatever_the_proxys_address_is_written_like() {
+    let pair = Pair::start(app::says("hi")).await;
+    let addr = pair.client.outbound_addr();
+    let IpAddr::V4(ip) = addr.ip() else {
+        panic!("{addr}")
+    };
+    let mapped = SocketAddr::from((ip.to_ipv6_mapped(), addr.port()));
+    let rsp = pair.client.get(&format!("http://{mapped}/")).await;
+    assert_eq!(rsp.status(), 508);
+    // As an endpoint of a service, and in a tunnel.
+    let own = pair.mesh.service("own.shop.svc.cluster.local:80");
+    own.endpoints([Endpoint::plain(addr)]);
+    let rsp = pair.client.get("http://own.shop.svc.cluster.local/").await;
+    assert_eq!(rsp.status(), 508);
+    let mut raw = pair.client.tunnel(&mapped.to_string()).await;
+    raw.send("\x01\x02 no HTTP").await;
+    assert_eq!(raw.rest().await, "");
+    still_serves(&pair).await;
+}
+
+#[tokio::test]
+async fn a_peer_can_not_reach_the_proxy_through_itself() {
+    let pair = Pair::start(app::says("hi")).await;
+    let server = &pair.server;
+    for own in [server.inbound_addr(), server.outbound_addr()] {
+        let peer = Client::new(&pair.mesh.ca, "peer");
+        let io = peer.connect(server.inbound_addr(), server.identity()).await;
+        let mut raw = Raw::new(io.unwrap());
+        raw.send(peer::header(own.port(), Session::Http1)).await;
+        let mut http = Http1::over(raw.into_inner()).await;
+        assert_eq!(http.get("http://web/").await.status(), 508, "{own}");
+    }
 }
 
 #[tokio::test]

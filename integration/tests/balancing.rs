@@ -4,12 +4,14 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+use futures::future::join_all;
 use http::Response;
 use mesh_integration::{
     Application, Endpoint, Load, Mesh, Pod, Service, WEB, app, body::full, client::text,
     wait::eventually, web,
 };
 use std::{collections::HashMap, time::Duration};
+use tokio::{net::TcpListener, time::Instant};
 
 /// A service of some replicas that answer with their number, and its client.
 struct Replicas {
@@ -118,6 +120,29 @@ async fn a_request_refused_by_one_endpoint_goes_to_another() {
 }
 
 #[tokio::test]
+async fn requests_wait_together_for_an_endpoint_that_does_not_answer() {
+    let mesh = Mesh::start().await;
+    let alive = mesh.pod("web").app(app::says("alive")).start().await;
+    // Accepts in the kernel, and never says a word of TLS.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = silent.local_addr().unwrap();
+    let dead = Endpoint::meshed(addr, alive.identity().to_owned()).via(addr.port());
+    let limit = Duration::from_millis(500);
+    let client = mesh.pod("client").set("OUTBOUND_CONNECT_TIMEOUT", "500ms");
+    let client = client.start().await;
+    mesh.service(WEB).endpoints([alive.endpoint(), dead]);
+    let start = Instant::now();
+    let uri = web("/");
+    let requests = (0..30).map(|_| client.get(&uri));
+    for rsp in join_all(requests).await {
+        assert_eq!(rsp.status(), 200);
+    }
+    // Half of them met the silent one; one after the other that would be 15 limits.
+    let took = start.elapsed();
+    assert!(took < 6 * limit, "{took:?}");
+}
+
+#[tokio::test]
 async fn without_a_ready_endpoint_requests_fail_fast_and_say_why() {
     let mut replicas = Replicas::start([app::says("a")]).await;
     let pod = &mut replicas.pods[0];
@@ -135,7 +160,7 @@ async fn without_a_ready_endpoint_requests_fail_fast_and_say_why() {
         assert!(error.contains(part), "{part} in {error}");
     }
     // From then on at once.
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     assert_eq!(replicas.client.get(&web("/")).await.status(), 503);
     assert!(
         start.elapsed() < Duration::from_millis(250),

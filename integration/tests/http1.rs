@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use mesh_integration::{
-    Endpoint, Mesh, Pair, Raw, app,
+    Endpoint, Mesh, Pair, Raw, WEB, app,
     body::{self, TestBody, empty, full},
     client::{Http1, get, post, request, text, whole},
     wait::{soon, until},
@@ -465,4 +465,69 @@ async fn a_request_of_another_client_is_not_held_up_by_a_slow_one() {
         assert_eq!(text(&pair.client.get(&web("/fast")).await), "fast");
     }
     slow.abort();
+}
+
+#[tokio::test]
+async fn an_upload_that_goes_on_after_its_answer_holds_up_nobody() {
+    let pair = Pair::start(app::http(|req| async move {
+        tokio::spawn(req.into_body().collect());
+        Response::new(full("done"))
+    }))
+    .await;
+    let (mut upload, body) = body::channel();
+    let mut http = pair.client.http1().await;
+    let rsp = whole(http.send(post(&web("/upload"), body)).await).await;
+    assert_eq!(text(&rsp), "done");
+    assert!(upload.data("more").await);
+    assert_eq!(text(&pair.client.get(&web("/other")).await), "done");
+    drop(upload);
+}
+
+#[tokio::test]
+async fn a_get_may_have_a_body_of_unknown_length() {
+    let pair = Pair::start(app::echo()).await;
+    let mut http = pair.client.http1().await;
+    let (mut tx, body) = body::channel();
+    let mut req = request("GET", &web("/search"), body);
+    let chunked = "chunked".parse().unwrap();
+    req.headers_mut().insert("transfer-encoding", chunked);
+    let rsp = tokio::spawn(async move { whole(http.send(req).await).await });
+    tx.data("{query}").await;
+    drop(tx);
+    assert_eq!(text(&rsp.await.unwrap()), "{query}");
+}
+
+#[tokio::test]
+async fn http2_is_nothing_to_upgrade_to() {
+    let pair = Pair::start(app::reflect()).await;
+    let mut req = websocket("/");
+    let headers = req.headers_mut();
+    headers.insert("upgrade", "h2c".parse().unwrap());
+    headers.insert("http2-settings", "AAMAAABkAAQAAP__".parse().unwrap());
+    let rsp = whole(pair.client.http1().await.send(req).await).await;
+    let saw = text(&rsp);
+    assert!(saw.contains("GET / HTTP/1.1\n"), "{saw}");
+    assert!(!saw.contains("upgrade") && !saw.contains("http2"), "{saw}");
+}
+
+#[tokio::test]
+async fn an_upgrade_refused_by_one_endpoint_goes_to_another() {
+    let mesh = Mesh::start().await;
+    let server = mesh.pod("web").app(upgrading_app()).start().await;
+    let client = mesh.pod("client").start().await;
+    // Eight of nine refuse, so that the first choice nearly always does.
+    let mut endpoints = vec![server.endpoint()];
+    for _ in 0..8 {
+        let mut gone = mesh.pod("web").start().await;
+        gone.stop();
+        gone.stopped().await;
+        endpoints.push(gone.endpoint());
+    }
+    mesh.service(WEB).endpoints(endpoints);
+    let mut rsp = client.http1().await.send(websocket("/")).await;
+    assert_eq!(rsp.status(), 101);
+    let io = soon("the upgrade", hyper::upgrade::on(&mut rsp)).await;
+    let mut raw = Raw::new(TokioIo::new(io.unwrap()));
+    raw.send("hello, bye").await;
+    assert_eq!(raw.rest().await, "hello, bye");
 }

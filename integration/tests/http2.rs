@@ -56,7 +56,9 @@ async fn many_streams_share_a_connection() {
         Response::new(full(req.uri().path().to_owned()))
     }))
     .await;
-    let http = pair.client.http2().await;
+    let mut http = pair.client.http2().await;
+    // Before its endpoints are known, no more than the service's queue may wait.
+    http.get(&web("/")).await;
     let requests = (0..300).map(|i| {
         let mut http = http.clone();
         async move {
@@ -239,6 +241,35 @@ async fn a_goaway_of_the_application_fails_no_request() {
         }
     });
     join_all(clients).await;
+}
+
+#[tokio::test]
+async fn a_goaway_beside_an_open_stream_fails_no_request() {
+    // The first stream of a connection stays open; the second is answered with a
+    // goodbye, which the proxy has no reason to look for.
+    let app = app::connections(|stream| async move {
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut held = Vec::new();
+        while let Some(Ok((req, mut rsp))) = connection.accept().await {
+            let is_long = req.uri().path() == "/long";
+            let body = rsp.send_response(Response::new(()), !is_long).unwrap();
+            if is_long {
+                held.push(body);
+            } else {
+                connection.graceful_shutdown();
+            }
+        }
+    });
+    let pair = Pair::start(app).await;
+    let mut http = pair.client.http2().await;
+    for round in 0..10 {
+        let long = http.send(get(&web("/long"))).await;
+        for _ in 0..2 {
+            let rsp = http.get(&web("/")).await;
+            assert_eq!(rsp.status(), 200, "{round}: {}", text(&rsp));
+        }
+        drop(long);
+    }
 }
 
 /// Bytes a sender gets rid of while nobody reads, over all buffers on the way.

@@ -13,13 +13,14 @@ use mesh_integration::{
     web,
 };
 use std::{
+    future::pending,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinSet};
 
 /// An application whose requests wait for `release`, with the count of those that wait.
 fn waiting(release: &Arc<Notify>) -> (Application, Arc<AtomicUsize>) {
@@ -219,4 +220,49 @@ async fn one_more_target_than_allowed_is_refused() {
     assert_eq!(http.send(get(&web("/"))).await.status(), 200);
     let uri = format!("http://{}/", pair.server.app_addr());
     assert_eq!(pair.client.get(&uri).await.status(), 503);
+}
+
+/// Counts its drop.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn clients_that_leave_together_take_nobody_with_them() {
+    let (came, left) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let (coming, leaving) = (came.clone(), left.clone());
+    let release = Arc::new(Notify::new());
+    let released = release.clone();
+    let pair = Pair::start(app::http(move |req| {
+        coming.fetch_add(1, Relaxed);
+        let (leaves, released) = (Counted(leaving.clone()), released.clone());
+        async move {
+            match req.uri().path() {
+                "/stays" => released.notified().await,
+                "/leaves" => pending().await,
+                _ => {}
+            }
+            drop(leaves);
+            Response::new(full("done"))
+        }
+    }))
+    .await;
+    // The proxies have one connection for all of them.
+    assert_eq!(pair.client.get(&web("/")).await.status(), 200);
+    let mut http = pair.client.http1().await;
+    let stays = tokio::spawn(async move { http.get(&web("/stays")).await });
+    let mut clients = JoinSet::new();
+    for _ in 0..300 {
+        let mut http = pair.client.http1().await;
+        clients.spawn(async move { http.try_send(get(&web("/leaves"))).await });
+    }
+    until("the requests", || came.load(Relaxed) == 302).await;
+    clients.shutdown().await;
+    until("the ends of those that left", || left.load(Relaxed) >= 301).await;
+    release.notify_one();
+    assert_eq!(text(&stays.await.unwrap()), "done");
 }

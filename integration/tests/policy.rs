@@ -252,6 +252,25 @@ async fn an_opaque_connection_is_closed_when_it_is_no_longer_allowed() {
 }
 
 #[tokio::test]
+async fn bytes_do_not_pass_by_the_routes_of_an_http_port() {
+    let mesh = Mesh::start().await;
+    let server = mesh.pod("web").app(app::reflect()).start().await;
+    server.policy(&mesh, Policy::all_unauthenticated().http1());
+    eventually("the policy", async || {
+        let peer = Client::new(&mesh.ca, "peer");
+        let io = peer.connect(server.inbound_addr(), server.identity()).await;
+        let mut raw = Raw::new(io.unwrap());
+        raw.send(peer::header(server.app_addr().port(), Session::Opaque))
+            .await;
+        // Nobody would remove what it says in the mesh's name.
+        raw.try_send("GET / HTTP/1.0\r\nl5d-client-id: admin\r\n\r\n")
+            .await;
+        raw.rest().await.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_opaque_connection_that_is_denied_never_reaches_the_application() {
     let mesh = Mesh::start().await;
     let server = mesh

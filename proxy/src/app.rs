@@ -85,7 +85,7 @@ impl App {
         let ports = config.inbound.ports.iter().take(WATCHED_PORTS);
         let ports = ports.map(|port| discovery.inbound(port)).collect();
         let inbound = Inbound::new(inbound::Parts {
-            settings: settings::inbound(&config.inbound),
+            settings: settings::inbound(&config.inbound, listeners.addrs()),
             discovery: discovery.clone(),
             tls: tls.clone(),
             in_flight: in_flight(&config.inbound.common, &inbound_metrics.limits),

@@ -44,6 +44,9 @@ pub struct Settings {
     /// Our own addresses; a redirected connection to another is refused. Empty
     /// allows all.
     pub ips: HashSet<IpAddr>,
+    /// Our own listeners, both ways: nothing a peer sends is for them. A peer
+    /// that reached one through here would come from our own address.
+    pub listeners: Arc<[SocketAddr]>,
     /// What ports demand of clients before policy is asked.
     pub demands: Demands,
     /// For a TLS handshake and a transport header.
@@ -195,6 +198,10 @@ impl Inbound {
         match detected {
             Detected::Http1 => self.http(conn, Version::Http1, io).await,
             Detected::H2 => self.http(conn, Version::H2, io).await,
+            // Policy knows better than a silent client.
+            Detected::TimedOut if conn.protocol() == ServerProtocol::Http1 => {
+                self.http(conn, Version::Http1, io).await;
+            }
             Detected::Tls(_) | Detected::Opaque | Detected::TimedOut => self.opaque(conn, io).await,
             Detected::Closed => {}
         }

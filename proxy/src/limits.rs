@@ -90,11 +90,13 @@ impl Drop for Permit {
     }
 }
 
-/// How many streams one connection may reset: `per_second` on average, and as
-/// many at once after a quiet second.
+/// How many streams one connection may reset: `per_second` on average, and more
+/// at once after a while without: a peer carries many clients on one connection,
+/// and when all of them leave, every stream it may have open is reset.
 #[derive(Clone, Debug)]
 pub struct ResetBudget {
     per_second: u32,
+    burst: u32,
     tokens: f64,
     updated: Instant,
 }
@@ -109,11 +111,13 @@ pub struct TooManyResets {
 }
 
 impl ResetBudget {
-    /// A full budget at `now`.
-    pub fn new(per_second: u32, now: Instant) -> Self {
+    /// A full budget at `now`; `burst` is at least `per_second`.
+    pub fn new(per_second: u32, burst: u32, now: Instant) -> Self {
+        let burst = burst.max(per_second);
         Self {
             per_second,
-            tokens: f64::from(per_second),
+            burst,
+            tokens: f64::from(burst),
             updated: now,
         }
     }
@@ -126,7 +130,7 @@ impl ResetBudget {
         let rate = f64::from(self.per_second);
         let elapsed: Duration = now.saturating_duration_since(self.updated);
         self.updated = self.updated.max(now);
-        self.tokens = (self.tokens + elapsed.as_secs_f64() * rate).min(rate);
+        self.tokens = (self.tokens + elapsed.as_secs_f64() * rate).min(self.burst.into());
         if self.tokens < 1.0 {
             return Err(TooManyResets {
                 per_second: self.per_second,
@@ -189,9 +193,9 @@ mod tests {
     #[test]
     fn a_burst_of_resets_is_cut_and_the_budget_refills() {
         let start = Instant::now();
-        let mut budget = ResetBudget::new(100, start);
+        let mut budget = ResetBudget::new(100, 300, start);
         let allowed = (0..10_000).filter(|_| budget.reset(start).is_ok()).count();
-        assert_eq!(allowed, 100);
+        assert_eq!(allowed, 300);
         let later = start + Duration::from_millis(105);
         let allowed = (0..1000).filter(|_| budget.reset(later).is_ok()).count();
         assert_eq!(allowed, 10);
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn a_steady_rate_below_the_limit_passes_for_ever() {
         let start = Instant::now();
-        let mut budget = ResetBudget::new(100, start);
+        let mut budget = ResetBudget::new(100, 100, start);
         for step in 0..10_000u32 {
             assert_eq!(
                 budget.reset(start + Duration::from_millis(11) * step),
@@ -213,7 +217,7 @@ mod tests {
     #[test]
     fn time_going_backwards_is_no_gain() {
         let now = Instant::now() + Duration::from_secs(10);
-        let mut budget = ResetBudget::new(1, now);
+        let mut budget = ResetBudget::new(1, 1, now);
         assert!(budget.reset(now).is_ok());
         assert!(budget.reset(now - Duration::from_secs(5)).is_err());
         assert!(budget.reset(now).is_err());

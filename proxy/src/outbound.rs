@@ -34,7 +34,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Our own listeners, to which nothing may be sent (it would come back).
-    pub listeners: Vec<SocketAddr>,
+    pub listeners: Arc<[SocketAddr]>,
     /// How long to wait for the first bytes when the target's policy says nothing.
     pub detect_timeout: Duration,
     /// For a connection to an endpoint.

@@ -54,6 +54,12 @@ impl Listeners {
         })
     }
 
+    /// Where all of them are bound.
+    pub(super) fn addrs(&self) -> Vec<SocketAddr> {
+        let inbound = self.inbound.local_addr();
+        self.outbound_addrs().into_iter().chain([inbound]).collect()
+    }
+
     /// Asks these instead of the kernel where connections were meant to go.
     pub(super) fn redirected_by(
         self,

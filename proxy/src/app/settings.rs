@@ -15,10 +15,11 @@ const SPLICE_BUFFER: usize = 64 * 1024;
 /// forgets the latencies of every service that is called once in a while.
 const BACKEND_IDLE: Duration = Duration::from_secs(60);
 
-pub(super) fn inbound(config: &InboundConfig) -> inbound::Settings {
+pub(super) fn inbound(config: &InboundConfig, own: Vec<SocketAddr>) -> inbound::Settings {
     let common = &config.common;
     inbound::Settings {
         ips: config.ips.iter().copied().collect(),
+        listeners: own.into(),
         demands: inbound::Demands {
             identity: config.ports_require_identity.clone(),
             tls: config.ports_require_tls.clone(),
@@ -33,10 +34,10 @@ pub(super) fn inbound(config: &InboundConfig) -> inbound::Settings {
     }
 }
 
-pub(super) fn outbound(config: &OutboundConfig, listeners: Vec<SocketAddr>) -> outbound::Settings {
+pub(super) fn outbound(config: &OutboundConfig, own: Vec<SocketAddr>) -> outbound::Settings {
     let common = &config.common;
     outbound::Settings {
-        listeners,
+        listeners: own.into(),
         detect_timeout: common.detect_timeout,
         connect_timeout: common.connect_timeout,
         connect_backoff: common.connect_backoff,

@@ -17,7 +17,10 @@ use super::{
     error::{BoxError, Kind},
     framing::Violation,
 };
-use crate::{config::H2Settings, transport::connect::Connector};
+use crate::{
+    config::H2Settings,
+    transport::connect::{ConnectError, Connector},
+};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use std::{sync::Arc, time::Duration};
@@ -137,7 +140,10 @@ impl SendError {
     /// The row of the error table, and where it happened.
     pub fn kind(&self) -> (Kind, &'static str) {
         match self.stage {
+            Stage::Connect if ConnectError::is_loop(&*self.cause) => (Kind::Loop, "connect"),
             Stage::Connect => (Kind::Connect, "connect"),
+            // The connection closed before the request was written to it.
+            Stage::Send if self.unsent.is_some() => (Kind::Connect, "request"),
             // The request's own body may be what can't be sent.
             Stage::Send if Violation::in_error(&*self.cause).is_some() => {
                 (Kind::BadRequest, "request")
@@ -146,11 +152,13 @@ impl SendError {
         }
     }
 
-    fn connect(req: Request<RequestBody>, cause: impl Into<BoxError>) -> Box<Self> {
+    fn connect(req: Request<RequestBody>, cause: BoxError) -> Box<Self> {
+        // A loop does not end by another attempt.
+        let unsent = (!ConnectError::is_loop(&*cause)).then_some(req);
         Box::new(Self {
-            cause: cause.into(),
+            cause,
             stage: Stage::Connect,
-            unsent: Some(req),
+            unsent,
         })
     }
 

@@ -21,6 +21,7 @@ pub const PROXY_ERROR: HeaderName = HeaderName::from_static("l5d-proxy-error");
 pub const PROXY_CONNECTION: HeaderName = HeaderName::from_static("l5d-proxy-connection");
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const LEGACY_PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Removes hop-by-hop fields; with `upgrade`, leaves `Connection: upgrade` and
@@ -29,7 +30,12 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
     if has(headers, &CONNECTION) {
         strip_nominated(headers, upgrade);
     }
-    for name in [KEEP_ALIVE, LEGACY_PROXY_CONNECTION, TRANSFER_ENCODING] {
+    for name in [
+        KEEP_ALIVE,
+        LEGACY_PROXY_CONNECTION,
+        HTTP2_SETTINGS,
+        TRANSFER_ENCODING,
+    ] {
         if has(headers, &name) {
             headers.remove(name);
         }
@@ -76,12 +82,9 @@ fn strip_nominated(headers: &mut HeaderMap, upgrade: bool) {
 }
 
 fn accepts_trailers(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(TE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+    lists(headers, &TE, |coding| {
+        coding.eq_ignore_ascii_case(b"trailers")
+    })
 }
 
 /// Removes every `l5d-*` field but those in `keep`.
@@ -93,19 +96,34 @@ pub fn strip_l5d(headers: &mut HeaderMap, keep: &[HeaderName]) {
 }
 
 /// Whether an HTTP/1.1 request asks to become another protocol.
+///
+/// Not if that is HTTP/2: its requests would pass in the tunnel, where no policy
+/// sees them and nobody removes what they say in the mesh's name. RFC 9113 has
+/// dropped that upgrade, and a server never has to be asked for one.
 pub fn is_upgrade<B>(req: &Request<B>) -> bool {
     req.version() == Version::HTTP_11
         && (req.method() == http::Method::CONNECT
-            || req.headers().contains_key(UPGRADE) && connection_has_upgrade(req.headers()))
+            || req.headers().contains_key(UPGRADE)
+                && lists(req.headers(), &CONNECTION, |token| {
+                    token.eq_ignore_ascii_case(b"upgrade")
+                })
+                && !lists(req.headers(), &UPGRADE, is_http))
 }
 
-fn connection_has_upgrade(headers: &HeaderMap) -> bool {
+/// `h2c`, `h2`, or `HTTP` with a version.
+fn is_http(protocol: &[u8]) -> bool {
+    let name = protocol.split(|b| *b == b'/').next().unwrap_or(protocol);
+    let names: [&[u8]; 3] = [b"h2c", b"h2", b"http"];
+    names.iter().any(|http| name.eq_ignore_ascii_case(http))
+}
+
+/// Whether a token of a field's list is such.
+fn lists(headers: &HeaderMap, field: &HeaderName, is: impl Fn(&[u8]) -> bool) -> bool {
     headers
-        .get_all(CONNECTION)
+        .get_all(field)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .any(|token| is(token.trim_ascii()))
 }
 
 /// Whether the request is gRPC, so that errors become gRPC statuses.
@@ -190,5 +208,17 @@ mod tests {
         assert!(is_upgrade(&req(Version::HTTP_11, "keep-alive, Upgrade")));
         assert!(!is_upgrade(&req(Version::HTTP_11, "keep-alive")));
         assert!(!is_upgrade(&req(Version::HTTP_10, "upgrade")));
+    }
+
+    #[test]
+    fn http2_is_no_upgrade() {
+        for protocol in ["h2c", "websocket, H2C", "h2", "HTTP/2.0"] {
+            let req = Request::get("/")
+                .header("connection", "upgrade")
+                .header("upgrade", protocol)
+                .body(())
+                .unwrap();
+            assert!(!is_upgrade(&req), "{protocol}");
+        }
     }
 }

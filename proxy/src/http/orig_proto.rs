@@ -76,20 +76,22 @@ pub fn restore<B>(req: &mut Request<B>) -> Option<Version> {
     };
     *req.version_mut() = version;
     if absolute {
-        keep_host(req.uri().authority().cloned(), req.headers_mut());
+        set_host(req.uri().authority().cloned(), req.headers_mut());
     } else {
         to_origin_form(req);
     }
     Some(version)
 }
 
-/// A request has a Host whatever form its target has (RFC 9112 section 3.2),
-/// and HTTP/2 needs none beside `:authority`.
-fn keep_host(authority: Option<Authority>, headers: &mut HeaderMap) {
-    if let Some(authority) = authority
-        && !headers.contains_key(HOST)
-        && let Ok(host) = HeaderValue::from_str(authority.as_str())
-    {
+/// A request has one Host whatever form its target has (RFC 9112 section 3.2).
+/// HTTP/2 needs none beside `:authority`, and what a peer sends there (another,
+/// or several) is not for the application to choose from.
+fn set_host(authority: Option<Authority>, headers: &mut HeaderMap) {
+    let named = authority.and_then(|authority| {
+        let host = authority.as_str().rsplit('@').next()?;
+        HeaderValue::from_str(host).ok()
+    });
+    if let Some(host) = named.or_else(|| headers.get(HOST).cloned()) {
         headers.insert(HOST, host);
     }
 }
@@ -98,7 +100,7 @@ fn keep_host(authority: Option<Authority>, headers: &mut HeaderMap) {
 pub fn to_origin_form<B>(req: &mut Request<B>) {
     let mut parts = std::mem::take(req.uri_mut()).into_parts();
     parts.scheme = None;
-    keep_host(parts.authority.take(), req.headers_mut());
+    set_host(parts.authority.take(), req.headers_mut());
     parts
         .path_and_query
         .get_or_insert(PathAndQuery::from_static("/"));
@@ -185,6 +187,20 @@ mod tests {
         restore(&mut req);
         assert_eq!(req.uri(), "http://web:80/");
         assert_eq!(req.headers()["host"], "web:80");
+    }
+
+    #[test]
+    fn the_authority_is_the_one_host() {
+        for mark in ["HTTP/1.1", "HTTP/1.1; absolute-form"] {
+            let mut req = get("http://web:80/");
+            req.headers_mut()
+                .append(HOST, HeaderValue::from_static("evil"));
+            req.headers_mut()
+                .insert(ORIG_PROTO, HeaderValue::from_static(mark));
+            restore(&mut req);
+            let hosts: Vec<_> = req.headers().get_all(HOST).iter().collect();
+            assert_eq!(hosts, ["web:80"], "{mark}");
+        }
     }
 
     #[test]

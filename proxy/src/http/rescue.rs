@@ -142,8 +142,8 @@ pub fn respond<B>(error: &ProxyError, grpc: bool, explain: bool) -> Response<Res
             super::classify::GRPC_STATUS,
             HeaderValue::from(u16::from(row.grpc)),
         );
-        if let Some(explanation) = &explanation {
-            headers.insert("grpc-message", explanation.clone());
+        if explain && let Some(message) = grpc_message(error) {
+            headers.insert("grpc-message", message);
         }
     }
     if let Some(explanation) = explanation {
@@ -159,6 +159,12 @@ pub fn respond<B>(error: &ProxyError, grpc: bool, explain: bool) -> Response<Res
         own_text(&mut rsp, error, explain);
     }
     rsp
+}
+
+/// The explanation in the encoding of gRPC's status message, whose one character
+/// beyond ours is the percent sign (PROTOCOL-HTTP2, Percent-Encoded).
+fn grpc_message(error: &ProxyError) -> Option<HeaderValue> {
+    HeaderValue::try_from(error.explain().replace('%', "%25")).ok()
 }
 
 /// A line for people; `curl` shows bodies, not headers.
@@ -223,6 +229,14 @@ mod tests {
         let rsp = rescue(req, plain).await.unwrap();
         assert_eq!(rsp.status(), 200);
         assert_eq!(rsp.headers()["grpc-status"], "14");
+    }
+
+    #[test]
+    fn a_grpc_message_is_percent_encoded() {
+        let error = ProxyError::new(Kind::Upstream, "request", "[fe80::1%3]:80", "reset");
+        let rsp: Rsp = respond(&error, true, true);
+        let message = rsp.headers()["grpc-message"].to_str().unwrap();
+        assert!(message.contains("target=[fe80::1%253]:80;"), "{message}");
     }
 
     #[tokio::test]

@@ -41,7 +41,8 @@ pub struct ServerSettings {
     pub max_header_bytes: usize,
     /// Fields of a request head.
     pub max_headers: usize,
-    /// HTTP/2 streams a client may reset per second before it is cut off.
+    /// HTTP/2 streams a client may reset per second before it is cut off; all
+    /// that it may have open at once, after a while without.
     pub max_resets_per_second: u32,
     /// HTTP/2.
     pub h2: H2Settings,
@@ -167,7 +168,10 @@ where
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
-    let resets = Arc::new(Resets::new(settings.max_resets_per_second));
+    let resets = Arc::new(Resets::new(
+        settings.max_resets_per_second,
+        settings.h2.max_concurrent_streams,
+    ));
     let service = CountResets {
         inner: service,
         resets: resets.clone(),
@@ -207,9 +211,9 @@ struct Resets {
 }
 
 impl Resets {
-    fn new(per_second: u32) -> Self {
+    fn new(per_second: u32, burst: u32) -> Self {
         Self {
-            budget: Mutex::new(ResetBudget::new(per_second, Instant::now())),
+            budget: Mutex::new(ResetBudget::new(per_second, burst, Instant::now())),
             exceeded: Mutex::new(None),
             wake: Notify::new(),
         }

@@ -40,6 +40,7 @@ impl Apps {
             header: None,
             timeout: self.settings.connect_timeout,
             sockets: self.settings.connect,
+            own: self.settings.listeners.clone(),
             metrics: self.metrics.app(addr),
         }
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     http::error::{BoxError, Kind, ProxyError},
     metrics::Authz,
-    policy::{Authorization, InboundRoute, Metadata, ServerPolicy},
+    policy::{Authorization, InboundRoute, Metadata, ServerPolicy, ServerProtocol},
 };
 use http::Request;
 use std::sync::Arc;
@@ -144,7 +144,14 @@ impl Conn {
         policy: &'a ServerPolicy,
     ) -> Result<&'a Authorization, BoxError> {
         self.demand.check(self.app.port(), &self.tls)?;
-        Ok(policy.authorize(&self.as_client())?)
+        match policy.protocol {
+            // Such a port is authorized request by request. As bytes, requests
+            // would pass by its routes, and say who they are from themselves.
+            ServerProtocol::Http1 | ServerProtocol::Http2 => {
+                Err(format!("{} takes HTTP only", policy.meta).into())
+            }
+            _ => Ok(policy.authorize(&self.as_client())?),
+        }
     }
 
     fn unauthorized(&self, error: BoxError) -> ProxyError {

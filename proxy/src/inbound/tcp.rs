@@ -5,7 +5,7 @@ use crate::{
     http::error::{Kind, ProxyError},
     metrics::Authz,
     transport::{
-        connect::{Session, track},
+        connect::{ConnectError, Session, track},
         io::Io,
         splice::splice,
     },
@@ -28,7 +28,11 @@ pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
         {
             Ok(app) => app,
             Err(error) => {
-                let error = ProxyError::new(Kind::Connect, "connect", conn.app.to_string(), error);
+                let kind = match error {
+                    ConnectError::Loop { .. } => Kind::Loop,
+                    _ => Kind::Connect,
+                };
+                let error = ProxyError::new(kind, "connect", conn.app.to_string(), error);
                 shared.metrics.tcp_error(error.kind());
                 tracing::info!(client = %conn.client, %error, "Connection failed");
                 return;

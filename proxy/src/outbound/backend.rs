@@ -208,6 +208,7 @@ impl Factory {
             }),
             timeout: self.settings.connect_timeout,
             sockets: self.settings.connect,
+            own: self.settings.listeners.clone(),
             metrics: self.metrics.tcp_endpoint(addr, meta, authority),
         }
     }

@@ -13,7 +13,7 @@ use crate::{
         account::{Account, Record, Summary},
         body::{Observed, RequestBody},
         client::{Client, ClientResponse, Lease, SendError, Stage},
-        error::BoxError,
+        error::{BoxError, Kind},
         headers, orig_proto, upgrade,
     },
     metrics::{Class, HttpEndpointMetrics},
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 use mesh_balancer::{Gate, InFlight, Outcome, QueueError, Track, Unsent};
 use parking_lot::Mutex;
 use std::{
@@ -154,11 +154,8 @@ impl HttpEndpoint {
             Ok(rsp) => rsp,
             Err(mut error) => {
                 self.failed(&error, sent);
-                // The next endpoint is to see what the application sent.
-                if let Some(req) = &mut error.unsent
-                    && req.version() != was
-                {
-                    orig_proto::restore(req);
+                if let Some(req) = &mut error.unsent {
+                    give_back(req, was, upgrading);
                 }
                 return Err(error);
             }
@@ -202,7 +199,9 @@ impl HttpEndpoint {
 
     fn failed(&self, error: &SendError, sent: Instant) {
         metrics::failed(&self.0.metrics, error, sent.elapsed());
-        if error.stage != Stage::Connect {
+        // A request whose connection closed, or leads back to us, says nothing
+        // about the endpoint.
+        if error.stage != Stage::Connect || error.kind().0 == Kind::Loop {
             return;
         }
         let (endpoint, version) = (Arc::downgrade(&self.0), self.version());
@@ -223,6 +222,16 @@ impl HttpEndpoint {
             Hint::H2 => Version::H2,
             Hint::Opaque | Hint::Unknown => Version::Http1,
         }
+    }
+}
+
+/// Makes an unsent request what the application sent, for the next endpoint.
+fn give_back(req: &mut Request<RequestBody>, was: http::Version, upgrading: Option<OnUpgrade>) {
+    if req.version() != was {
+        orig_proto::restore(req);
+    }
+    if let Some(client) = upgrading {
+        req.extensions_mut().insert(client);
     }
 }
 
@@ -258,7 +267,9 @@ impl TcpEndpoint {
 
     async fn connect(self) -> Result<Connection, ConnectError> {
         let result = self.0.connector.connect(Session::Opaque).await;
-        if let Err(error) = &result {
+        if let Err(error) = &result
+            && !ConnectError::is_loop(error)
+        {
             let endpoint = Arc::downgrade(&self.0);
             self.0.health.recover(error, move || {
                 let endpoint = endpoint.upgrade();
@@ -289,9 +300,12 @@ impl Service<()> for TcpEndpoint {
 }
 
 impl Unsent<()> for ConnectError {
-    /// Nothing is sent before there is a connection.
+    /// Nothing is sent before there is a connection; but a loop stays one.
     fn unsent(self) -> Result<(), Self> {
-        Ok(())
+        match self {
+            Self::Loop { .. } => Err(self),
+            _ => Ok(()),
+        }
     }
 }
 

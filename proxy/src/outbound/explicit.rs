@@ -97,7 +97,6 @@ fn parse(outbound: &Outbound, authority: &str, default_port: u16) -> Result<Targ
 /// that the absolute form names, whatever the client put there.
 fn to_server(req: &mut Request<Incoming>) {
     if req.uri().authority().is_some() {
-        req.headers_mut().remove(HOST);
         orig_proto::to_origin_form(req);
     }
 }

@@ -6,7 +6,11 @@ use super::{
 };
 use crate::{
     http::error::{BoxError, Kind, ProxyError},
-    transport::{connect::Connection, io::Io, splice::splice},
+    transport::{
+        connect::{ConnectError, Connection},
+        io::Io,
+        splice::splice,
+    },
 };
 use mesh_balancer::{BalanceError, QueueError};
 
@@ -48,6 +52,9 @@ async fn connect(target: &TargetStack, shared: &Shared) -> Result<Connection, Pr
         BalanceError::Queue(QueueError::Full) => fail(Kind::LoadShed, error.into()),
         BalanceError::Queue(failfast @ QueueError::FailFast) => {
             fail(Kind::FailFast, backend.refusal.explain(failfast))
+        }
+        BalanceError::Service(error) if ConnectError::is_loop(&error) => {
+            fail(Kind::Loop, error.into())
         }
         BalanceError::Service(error) => fail(Kind::Connect, error.into()),
     })

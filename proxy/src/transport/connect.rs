@@ -8,6 +8,7 @@ use super::{
     header::{SessionProtocol, TransportHeader},
     io::{CountBytes, Counted},
     listener::SocketOptions,
+    orig_dst::normalise,
     stream::Stream,
 };
 use crate::metrics::{TcpMetrics, TcpOpen};
@@ -70,6 +71,8 @@ pub struct Connector {
     pub timeout: Duration,
     /// Socket options.
     pub sockets: SocketOptions,
+    /// Our own listeners, to which nothing may be sent: it would come back.
+    pub own: Arc<[SocketAddr]>,
     /// Counts connections and bytes.
     pub metrics: Arc<TcpMetrics>,
 }
@@ -124,6 +127,14 @@ pub enum ConnectError {
         /// What is wrong with its identity.
         reason: Arc<str>,
     },
+    /// It leads back to this proxy.
+    #[error("{addr} is this proxy's own listener {own}: what is sent there comes back")]
+    Loop {
+        /// The address.
+        addr: SocketAddr,
+        /// The listener.
+        own: SocketAddr,
+    },
     /// Neither happened in time.
     #[error("could not connect to {addr} within {timeout:?}")]
     Timeout {
@@ -177,7 +188,27 @@ impl Connector {
         self.sockets
             .apply(&tcp)
             .map_err(|cause| self.tcp_error(cause))?;
+        self.refuse_loop(&tcp)?;
         Ok(tcp)
+    }
+
+    /// Asks the socket where it leads: one listener has many names and spellings
+    /// (`localhost`, `0.0.0.0`, `::ffff:127.0.0.1`, an endpoint of a service).
+    fn refuse_loop(&self, tcp: &TcpStream) -> Result<(), ConnectError> {
+        let io = |cause| self.tcp_error(cause);
+        let peer = normalise(tcp.peer_addr().map_err(io)?);
+        let local = normalise(tcp.local_addr().map_err(io)?);
+        let here = peer.ip().is_loopback() || peer.ip() == local.ip();
+        let is_own = |own: &&SocketAddr| {
+            **own == peer || here && own.ip().is_unspecified() && own.port() == peer.port()
+        };
+        match self.own.iter().find(is_own) {
+            Some(own) => Err(ConnectError::Loop {
+                addr: self.addr,
+                own: *own,
+            }),
+            None => Ok(()),
+        }
     }
 
     async fn secure(&self, tcp: TcpStream) -> Result<Stream, ConnectError> {
@@ -205,6 +236,20 @@ impl Connector {
             addr: self.addr,
             cause,
         }
+    }
+}
+
+impl ConnectError {
+    /// Whether `error` comes of a connection that leads back to this proxy.
+    pub fn is_loop(error: &(dyn std::error::Error + 'static)) -> bool {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(Self::Loop { .. }) = error.downcast_ref() {
+                return true;
+            }
+            next = error.source();
+        }
+        false
     }
 }
 

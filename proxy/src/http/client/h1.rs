@@ -1,4 +1,8 @@
 //! Idle HTTP/1.1 connections, newest first.
+//!
+//! What is in the list can be used at once. A connection whose response ended
+//! before its request did is no such: the server may leave the rest of an upload
+//! in the network for as long as it likes, and nobody else may wait for that.
 
 use super::{ClientResponse, ClientSettings, Lease, SendError};
 use crate::{
@@ -9,8 +13,8 @@ use crate::{
     },
     transport::connect::{Connector, Session},
 };
-use futures::future::poll_fn;
-use http::Request;
+use http::{HeaderValue, Method, Request, header::TRANSFER_ENCODING};
+use http_body::Body;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -47,8 +51,9 @@ impl H1Pool {
     }
 
     pub(super) async fn warm(self: &Arc<Self>) -> Result<(), BoxError> {
-        let connection = self.connect().await?;
-        self.put(connection);
+        let mut connection = self.connect().await?;
+        connection.ready().await?;
+        self.keep(connection);
         Ok(())
     }
 
@@ -57,8 +62,9 @@ impl H1Pool {
         mut req: Request<RequestBody>,
     ) -> Result<ClientResponse, Box<SendError>> {
         let single_use = headers::is_upgrade(&req) || req.version() == http::Version::HTTP_10;
+        frame(&mut req);
         loop {
-            let (mut connection, reused) = match self.take().await {
+            let (mut connection, reused) = match self.take() {
                 Some(connection) => (connection, true),
                 None => match self.connect().await {
                     Ok(connection) => (connection, false),
@@ -99,24 +105,39 @@ impl H1Pool {
         Ok(connection)
     }
 
-    /// The newest idle connection that still lives. One whose last response
-    /// has just ended may need a turn of its driver before it is ready.
-    async fn take(&self) -> Option<SendRequest<RequestBody>> {
-        loop {
-            let (mut connection, _) = self.idle.lock().connections.pop()?;
-            if connection.is_ready() {
+    /// The newest idle connection that still lives and is not too old, whether
+    /// the sweeper has come by or not.
+    fn take(&self) -> Option<SendRequest<RequestBody>> {
+        let mut idle = self.idle.lock();
+        while let Some((connection, since)) = idle.connections.pop() {
+            if since.elapsed() >= self.settings.idle_timeout {
+                // The others are older.
+                idle.connections.clear();
+            } else if connection.is_ready() {
                 return Some(connection);
             }
-            if poll_fn(|cx| connection.poll_ready(cx)).await.is_ok() {
-                return Some(connection);
-            }
+        }
+        None
+    }
+
+    /// Takes a connection back after a response, at once if its request has
+    /// ended too, as nearly always.
+    fn put(self: &Arc<Self>, mut connection: SendRequest<RequestBody>) {
+        if connection.is_ready() {
+            self.keep(connection);
+        } else if !connection.is_closed() {
+            let pool = Arc::downgrade(self);
+            tokio::spawn(async move {
+                if connection.ready().await.is_ok()
+                    && let Some(pool) = pool.upgrade()
+                {
+                    pool.keep(connection);
+                }
+            });
         }
     }
 
-    fn put(self: &Arc<Self>, connection: SendRequest<RequestBody>) {
-        if connection.is_closed() {
-            return;
-        }
+    fn keep(self: &Arc<Self>, connection: SendRequest<RequestBody>) {
         let mut idle = self.idle.lock();
         if idle.connections.len() >= self.settings.max_idle {
             return;
@@ -135,6 +156,17 @@ impl H1Pool {
             .retain(|(connection, since)| !connection.is_closed() && since.elapsed() < timeout);
         idle.swept = !idle.connections.is_empty();
         idle.swept
+    }
+}
+
+/// Has a body of unknown length sent in chunks, whatever the method: unless it is
+/// told, hyper takes GET and HEAD to have none and drops it.
+fn frame(req: &mut Request<RequestBody>) {
+    let body = req.body();
+    let unknown = !body.is_end_stream() && body.size_hint().exact().is_none();
+    if unknown && req.version() == http::Version::HTTP_11 && req.method() != Method::CONNECT {
+        let chunked = HeaderValue::from_static("chunked");
+        req.headers_mut().insert(TRANSFER_ENCODING, chunked);
     }
 }
 

@@ -3,9 +3,10 @@
 //! One connection carries all requests to an endpoint until the peer's limit
 //! of concurrent streams; then another is opened, because a stream that waits
 //! for a long-lived one to end would wait for ever. Requests that arrive while
-//! the first connection is being made share that attempt. The first request
-//! goes at once; the others wait until the peer has told its limit, since what
-//! is beyond it would be refused (RFC 9113 section 5.1.2).
+//! a connection is being made share that attempt, and its failure: one after the
+//! other they would each wait for a connect timeout of their own. The first
+//! request goes at once; the others wait until the peer has told its limit, since
+//! what is beyond it would be refused (RFC 9113 section 5.1.2).
 
 use super::{ClientResponse, ClientSettings, Lease, SendError};
 use crate::{
@@ -33,7 +34,7 @@ use std::{
 };
 use tokio::{
     sync::oneshot,
-    time::{MissedTickBehavior, timeout},
+    time::{Instant, MissedTickBehavior, timeout},
 };
 
 /// For the timeout of pings that are never sent.
@@ -58,9 +59,14 @@ pub(super) struct H2Pool {
     settings: Arc<ClientSettings>,
     connections: Mutex<Vec<Connection>>,
     /// Held while connecting and until the peer's settings are there, so that
-    /// one connection is made at a time.
-    connecting: Arc<tokio::sync::Mutex<()>>,
+    /// one connection is made at a time; the last failure, for those who waited.
+    connecting: Arc<tokio::sync::Mutex<Option<(Instant, Failure)>>>,
 }
+
+/// Why a connection that several requests waited for was not made.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failure(#[source] Arc<BoxError>);
 
 #[derive(Clone, Debug)]
 struct Connection {
@@ -69,6 +75,14 @@ struct Connection {
     streams: Arc<AtomicUsize>,
     /// Streams the peer allows; one until it has told.
     limit: Arc<AtomicUsize>,
+}
+
+/// A stream to be opened.
+struct Opening {
+    sender: SendRequest<RequestBody>,
+    guard: StreamGuard,
+    /// On a connection that was there before.
+    reused: bool,
 }
 
 /// One open stream of a connection.
@@ -93,29 +107,55 @@ impl H2Pool {
 
     pub(super) async fn send(
         &self,
-        req: Request<RequestBody>,
+        mut req: Request<RequestBody>,
     ) -> Result<ClientResponse, Box<SendError>> {
-        let (mut sender, guard) = match self.lease().await {
-            Ok(lease) => lease,
-            Err(cause) => return Err(SendError::connect(req, cause)),
-        };
-        match sender.try_send_request(req).await {
-            Ok(rsp) => Ok(rsp.map(|body| Observed::new(body, Lease::H2(guard)))),
-            Err(error) => Err(SendError::send(error)),
+        loop {
+            let mut opening = match self.lease().await {
+                Ok(opening) => opening,
+                Err(cause) => return Err(SendError::connect(req, cause)),
+            };
+            let error = match opening.sender.try_send_request(req).await {
+                Ok(rsp) => {
+                    return Ok(rsp.map(|body| Observed::new(body, Lease::H2(opening.guard))));
+                }
+                Err(error) => SendError::send(error),
+            };
+            // A peer's GOAWAY on a connection with open streams is only seen by the
+            // next request; as that was not sent, it goes on another connection.
+            match *error {
+                SendError {
+                    unsent: Some(unsent),
+                    ..
+                } if opening.reused => req = unsent,
+                error => return Err(Box::new(error)),
+            }
         }
     }
 
-    async fn lease(&self) -> Result<(SendRequest<RequestBody>, StreamGuard), BoxError> {
-        if let Some(lease) = self.open() {
-            return Ok(lease);
+    async fn lease(&self) -> Result<Opening, BoxError> {
+        if let Some(opening) = self.open() {
+            return Ok(opening);
         }
-        let connecting = self.connecting.clone().lock_owned().await;
-        // Another request may have connected while this one waited.
-        if let Some(lease) = self.open() {
-            return Ok(lease);
+        let asked = Instant::now();
+        let mut connecting = self.connecting.clone().lock_owned().await;
+        // Another request may have connected while this one waited, or failed to.
+        if let Some(opening) = self.open() {
+            return Ok(opening);
         }
-        let (connection, settled) = self.connect().await?;
-        let lease = connection.lease();
+        if let Some((at, failure)) = &*connecting
+            && *at >= asked
+        {
+            return Err(failure.clone().into());
+        }
+        let (connection, settled) = match self.connect().await {
+            Ok(made) => made,
+            Err(cause) => {
+                let failure = Failure(Arc::new(cause));
+                *connecting = Some((Instant::now(), failure.clone()));
+                return Err(failure.into());
+            }
+        };
+        let opening = connection.lease(false);
         self.connections.lock().push(connection);
         let patience = self.connector.timeout;
         tokio::spawn(async move {
@@ -123,11 +163,11 @@ impl H2Pool {
             // Ends as well when the connection does, and when the peer is silent.
             let _told = timeout(patience, settled).await;
         });
-        Ok(lease)
+        Ok(opening)
     }
 
     /// A stream on a connection that has room, if there is one.
-    fn open(&self) -> Option<(SendRequest<RequestBody>, StreamGuard)> {
+    fn open(&self) -> Option<Opening> {
         let mut connections = self.connections.lock();
         if connections.iter().any(|c| c.sender.is_closed()) {
             connections.retain(|c| !c.sender.is_closed());
@@ -135,7 +175,7 @@ impl H2Pool {
         connections
             .iter()
             .find(|c| c.has_room())
-            .map(Connection::lease)
+            .map(|c| c.lease(true))
     }
 
     /// A new connection, and what ends when the peer has told its settings.
@@ -198,10 +238,14 @@ impl Connection {
         self.streams.load(Relaxed) < self.limit.load(Relaxed)
     }
 
-    fn lease(&self) -> (SendRequest<RequestBody>, StreamGuard) {
+    fn lease(&self, reused: bool) -> Opening {
         self.streams.fetch_add(1, Relaxed);
         let streams = Some(self.streams.clone());
-        (self.sender.clone(), StreamGuard { streams })
+        Opening {
+            sender: self.sender.clone(),
+            guard: StreamGuard { streams },
+            reused,
+        }
     }
 }
 
