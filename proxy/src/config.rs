@@ -32,7 +32,7 @@ use crate::{
     discovery::DiscoveryConfig,
     identity::IdentityConfig,
 };
-use std::{fmt, net::SocketAddr, num::NonZeroUsize, time::Duration};
+use std::{fmt, num::NonZeroUsize, time::Duration};
 
 /// All settings of a proxy. `Debug` prints what `/config` does: nothing secret.
 #[derive(Clone)]
@@ -43,8 +43,6 @@ pub struct Config {
     pub outbound: OutboundConfig,
     /// The admin server.
     pub admin: AdminConfig,
-    /// `CONTROL_LISTEN_ADDR`: where tap will listen.
-    pub control_listen: SocketAddr,
     /// Who this proxy is.
     pub identity: IdentityConfig,
     /// The destination service: targets and endpoints.
@@ -107,7 +105,6 @@ impl Config {
         let inbound = InboundConfig::read(env, windows);
         let outbound = OutboundConfig::read(env, windows);
         let admin = AdminConfig::read(env);
-        let control_listen = process::control_listen(env);
         let client = control::ClientSettings::read(env);
         let identity = control::identity(env, &client);
         let destination = client.service(env, "DESTINATION_SVC");
@@ -131,7 +128,6 @@ impl Config {
             inbound,
             outbound,
             admin,
-            control_listen,
             identity,
             destination,
             policy,

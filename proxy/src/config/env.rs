@@ -11,9 +11,10 @@ use super::value::Value;
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, time::Duration};
 
 /// Settings of Linkerd that its injector gives every pod and that mean nothing
-/// here: keys are never written, every target is asked for, and nothing waits for
-/// the application.
-const IGNORED: [&str; 5] = [
+/// here: keys are never written, every target is asked for, nothing waits for the
+/// application, and there is no tap yet.
+const IGNORED: [&str; 6] = [
+    "CONTROL_LISTEN_ADDR",
     "IDENTITY_DIR",
     "INBOUND_HTTP_QUEUE_CAPACITY",
     "INBOUND_HTTP_FAILFAST_TIMEOUT",

@@ -132,10 +132,6 @@ impl Value for LogFormat {
     }
 }
 
-pub(super) fn control_listen(env: &mut Env<'_>) -> SocketAddr {
-    env.or("CONTROL_LISTEN_ADDR", (Ipv4Addr::UNSPECIFIED, 4190).into())
-}
-
 /// 0 cuts open work off at once.
 pub(super) fn shutdown_grace_period(env: &mut Env<'_>) -> Duration {
     env.or("SHUTDOWN_GRACE_PERIOD", Duration::from_secs(120))

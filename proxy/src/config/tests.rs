@@ -37,7 +37,6 @@ fn defaults_are_linkerds_except_where_design_says_otherwise() {
         .collect();
     assert_eq!(outbound, ["127.0.0.1:4140", "[::1]:4140"]);
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:4191");
-    assert_eq!(config.control_listen.to_string(), "0.0.0.0:4190");
     assert_eq!(config.shutdown_grace_period, seconds(120));
     assert_eq!(config.cores.get(), 1);
     assert!(!config.admin.shutdown_enabled);
