@@ -1,7 +1,7 @@
 //! Waiting for what must happen, never for time to pass.
 
 use std::{fmt::Display, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 /// Longer than anything here takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -39,16 +39,4 @@ pub async fn eventually<T>(what: impl Display, mut attempt: impl AsyncFnMut() ->
         }
     })
     .await
-}
-
-/// Checks that `holds` stays true for `time`: for what must not happen.
-///
-/// # Panics
-/// When it does happen.
-pub async fn stays(what: impl Display, time: Duration, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        assert!(holds(), "no longer holds: {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
 }
