@@ -1,5 +1,7 @@
 //! What the balancer tells others about itself, so that it need not know a metrics library.
 
+use std::time::Duration;
+
 /// Receives a balancer's events. Every method does nothing unless it is overridden.
 ///
 /// The methods run on the request and update paths: count, and return. They must not call back into the balancer.
@@ -22,6 +24,11 @@ pub trait Observer: Send + Sync + 'static {
     /// A request entered or left the queue, in which `waiting` requests remain.
     fn queue(&self, waiting: usize) {
         let _ = waiting;
+    }
+
+    /// A request left the queue, served or not, in which it had been for `waited`.
+    fn queued(&self, waited: Duration) {
+        let _ = waited;
     }
 
     /// The queue entered (`true`) or left (`false`) the failfast state.

@@ -122,6 +122,7 @@ impl Queue {
         Ok(Place {
             waiting: &self.waiting,
             observer: balancer.observer(),
+            since: Instant::now(),
         })
     }
 
@@ -139,11 +140,13 @@ impl Queue {
 struct Place<'a> {
     waiting: &'a AtomicUsize,
     observer: &'a dyn Observer,
+    since: Instant,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let before = self.waiting.fetch_sub(1, Ordering::AcqRel);
         self.observer.queue(before - 1);
+        self.observer.queued(self.since.elapsed());
     }
 }

@@ -288,10 +288,16 @@ async fn observer_hears_of_updates_gates_queue_and_failfast() {
         ]
     );
     queue_error(fixture.balance.send(1).await);
+    let events = fixture.events.take();
+    let [queue @ .., Event::Queued(waited)] = &*events else {
+        panic!("{events:?}");
+    };
     assert_eq!(
-        fixture.events.take(),
+        queue,
         [Event::Queue(1), Event::FailFast(true), Event::Queue(0)]
     );
+    // Timers have a grain of a millisecond.
+    assert!((TIMEOUT..TIMEOUT + Duration::from_millis(5)).contains(waited));
     fixture.backend(0).gate.open();
     fixture.balance.send(2).await.unwrap();
     assert_eq!(

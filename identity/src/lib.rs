@@ -5,24 +5,32 @@
 //!
 //! - the *service* (`mesh-identity`): [`ca`], [`csr`], [`issuer`], [`token`],
 //!   [`service`], [`server`]. It is the only process that holds the issuer key.
+//!   It is behind the feature `server`, so that proxies are built without it.
 //! - the *workload* side, used by the proxy and the controller: [`name`],
 //!   [`trust`], [`credentials`], [`certify`]. Its private keys are made in
 //!   memory, replaced with each certificate, and never written anywhere.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
 pub mod ca;
 pub mod certify;
 pub mod credentials;
 pub mod crypto;
+#[cfg(feature = "server")]
 pub mod csr;
 mod file;
+#[cfg(feature = "server")]
 pub mod issuer;
+#[cfg(feature = "server")]
 pub mod metrics;
 pub mod name;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
 pub mod service;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "server")]
 pub mod token;
 pub mod trust;
 

@@ -32,6 +32,8 @@ pub struct ControlPlane {
 /// What it knows.
 struct Shared {
     services: Mutex<HashMap<String, watch::Sender<ServiceState>>>,
+    /// Endpoints by their own addresses.
+    pods: Mutex<HashMap<String, Endpoint>>,
     /// By workload and port.
     policies: Mutex<HashMap<(String, u16), watch::Sender<Policy>>>,
     identity: Mutex<IdentityServer<Certify>>,
@@ -46,6 +48,7 @@ impl ControlPlane {
         let addr = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             services: Mutex::default(),
+            pods: Mutex::default(),
             policies: Mutex::default(),
             identity: Mutex::new(ca.service(tokens, validity).into_server()),
             connections: watch::Sender::new(0),
@@ -76,6 +79,12 @@ impl ControlPlane {
     pub fn address(&self, addr: SocketAddr, service: &Service) {
         let mut services = self.shared.services.lock();
         services.insert(addr.to_string(), service.state().clone());
+    }
+
+    /// Knows the address of `endpoint` as that of a pod.
+    pub fn pod(&self, endpoint: Endpoint) {
+        let mut pods = self.shared.pods.lock();
+        pods.insert(endpoint.addr.to_string(), endpoint);
     }
 
     /// Says the inbound policy of a workload's port, from now on.

@@ -13,10 +13,14 @@ use crate::{
     wait::soon,
 };
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    client::verify_server_name,
+    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
     crypto::aws_lc_rs,
-    pki_types::ServerName,
+    pki_types::{CertificateDer, ServerName, UnixTime},
     server::{ParsedCertificate, WebPkiClientVerifier},
     version::TLS13,
 };
@@ -73,6 +77,7 @@ pub struct Client {
     roots: Arc<RootCertStore>,
     leaf: Option<Leaf>,
     alpn: Vec<Vec<u8>>,
+    sni: Option<String>,
 }
 
 impl Client {
@@ -82,7 +87,15 @@ impl Client {
             roots: ca.roots(),
             leaf: Some(ca.leaf(&ca::identity(sa))),
             alpn: vec![TRANSPORT.to_vec()],
+            sni: None,
         }
+    }
+
+    /// Asking for `name` while it is the server's identity that is verified.
+    #[must_use]
+    pub fn asking_for(mut self, name: &str) -> Self {
+        self.sni = Some(name.into());
+        self
     }
 
     /// Announcing nothing, as to a port that is redirected.
@@ -107,19 +120,70 @@ impl Client {
         addr: SocketAddr,
         server_name: &str,
     ) -> io::Result<client::TlsStream<TcpStream>> {
+        let roots = self.roots;
         let config = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
             .with_protocol_versions(&[&TLS13])
             .unwrap()
-            .with_root_certificates(self.roots);
+            .with_root_certificates(roots.clone());
         let mut config = match self.leaf {
             Some(Leaf { chain, key }) => config.with_client_auth_cert(chain, key).unwrap(),
             None => config.with_no_client_auth(),
         };
         config.alpn_protocols = self.alpn;
-        let name = ServerName::try_from(server_name.to_owned()).unwrap();
+        let mut name = ServerName::try_from(server_name.to_owned()).unwrap();
+        if let Some(sni) = self.sni {
+            let verifier = WebPkiServerVerifier::builder_with_provider(
+                roots,
+                aws_lc_rs::default_provider().into(),
+            );
+            let verifier = Named(verifier.build().unwrap(), name);
+            let dangerous = &mut config.dangerous();
+            dangerous.set_certificate_verifier(Arc::new(verifier));
+            name = ServerName::try_from(sni).unwrap();
+        }
         let tcp = soon(addr, TcpStream::connect(addr)).await?;
         let connect = TlsConnector::from(Arc::new(config)).connect(name, tcp);
         soon("the handshake", connect).await
+    }
+}
+
+/// Verifies one name, whatever was asked for.
+#[derive(Debug)]
+struct Named(Arc<WebPkiServerVerifier>, ServerName<'static>);
+
+impl ServerCertVerifier for Named {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.0
+            .verify_server_cert(leaf, intermediates, &self.1, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Pod {
     app: SocketAddr,
     inbound: SocketAddr,
     outbound: SocketAddr,
+    metrics: Metrics,
     stop: Option<oneshot::Sender<()>>,
     proxy: Option<JoinHandle<Drained>>,
     serving: Option<JoinHandle<()>>,
@@ -110,7 +111,7 @@ impl<'a> PodBuilder<'a> {
         vars.extend(self.settings);
         let config = Config::from_vars(&vars).unwrap_or_else(|error| panic!("{error}"));
         let metrics = Metrics::new(config.metrics);
-        let proxy = App::build(config, metrics).unwrap().redirected_by(
+        let proxy = App::build(config, metrics.clone()).unwrap().redirected_by(
             Arc::new(MeantFor(self.intercept_inbound.then_some(app))),
             Arc::new(MeantFor(self.outbound_to)),
         );
@@ -129,6 +130,7 @@ impl<'a> PodBuilder<'a> {
             app,
             inbound,
             outbound,
+            metrics,
             stop: Some(stop),
             proxy: Some(running),
             serving: self.app.map(|serve| tokio::spawn(serve(listener))),
@@ -192,6 +194,16 @@ impl Pod {
     /// to be started with): the address is the proxy's, and it is redirected.
     pub fn intercepted_endpoint(&self) -> Endpoint {
         Endpoint::meshed(self.inbound, self.identity.clone())
+    }
+
+    /// What the proxy has counted in lines that have all of these parts.
+    pub fn counted(&self, parts: &[&str]) -> f64 {
+        let text = self.metrics.render();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .filter(|line| parts.iter().all(|part| line.contains(part)))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
     }
 
     /// Says the policy of the application's port.

@@ -1,4 +1,8 @@
 //! Endpoints that come, go, refuse and fail while requests run.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use http::Response;
 use mesh_integration::{
@@ -188,6 +192,39 @@ async fn a_full_queue_sheds_load() {
     while let Some(status) = waiting.join_next().await {
         assert_eq!(status.unwrap(), 200);
     }
+}
+
+#[tokio::test]
+async fn where_no_policy_says_how_to_queue_the_settings_do() {
+    let mesh = Mesh::start().await;
+    let mut gone = mesh.pod("web").app(app::says("a")).start().await;
+    gone.kill_app().await;
+    let client = mesh
+        .pod("client")
+        .set("OUTBOUND_HTTP_QUEUE_CAPACITY", 2)
+        .set("OUTBOUND_HTTP_FAILFAST_TIMEOUT", "200ms")
+        .start()
+        .await;
+    let uri = format!("http://{}/", gone.app_addr());
+    let http = client.http2().await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let (mut http, uri) = (http.clone(), uri.clone());
+        waiting.spawn(async move { http.get(&uri).await });
+    }
+    let all = tokio::time::timeout(Duration::from_secs(2), waiting.join_all());
+    let answers = all.await.expect("200 ms, not the policy's usual 3 s");
+    let is = |what: &str| {
+        let error = |rsp: &Response<_>| {
+            rsp.headers()["l5d-proxy-error"]
+                .to_str()
+                .unwrap()
+                .contains(what)
+        };
+        answers.iter().filter(|rsp| error(rsp)).count()
+    };
+    assert_eq!(is("too many requests wait"), 3);
+    assert_eq!(is("within the failfast timeout"), 2);
 }
 
 #[tokio::test]

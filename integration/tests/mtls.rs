@@ -314,10 +314,13 @@ async fn the_direct_port_is_for_identified_peers_with_a_header() {
         is_refused(silent.connect(addr, name).await).await,
         "no ALPN"
     );
-    let wrong = Client::new(&mesh.ca, "peer")
-        .connect(addr, "mallory.example")
+    let wrong = Client::new(&mesh.ca, "peer").asking_for("mallory.example");
+    let mut wrong = Raw::new(wrong.connect(addr, name).await.unwrap());
+    wrong
+        .try_send(peer::header(server.app_addr().port(), Session::Http1))
         .await;
-    assert!(is_refused(wrong).await, "wrong SNI");
+    wrong.try_send("GET / HTTP/1.1\r\nhost: web\r\n\r\n").await;
+    assert_eq!(wrong.rest().await, "", "wrong SNI");
     let mut plain = Raw::connect(addr).await;
     plain.try_send("GET / HTTP/1.1\r\nhost: web\r\n\r\n").await;
     let answer = plain.rest().await;

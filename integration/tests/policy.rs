@@ -128,6 +128,22 @@ async fn one_identity_may_be_enough_or_not() {
 }
 
 #[tokio::test]
+async fn what_a_route_may_be_for_is_denied_if_that_cannot_be_checked() {
+    let pair = Pair::start(app::says("hi")).await;
+    let policy = Policy::all_unauthenticated()
+        .route("/", &[])
+        .route("/admin", &[("x-role", "admin")]);
+    pair.server.policy(&pair.mesh, policy);
+    let rsp = eventually("the policy", async || {
+        Some(pair.client.get(&web("/admin/users")).await).filter(|rsp| rsp.status() == 403)
+    })
+    .await;
+    let error = rsp.headers()["l5d-proxy-error"].to_str().unwrap();
+    assert!(error.contains("can't check headers of"), "{error}");
+    assert_eq!(pair.client.get(&web("/public")).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_change_holds_for_the_next_request_of_an_open_connection() {
     let pair = Pair::start(app::says("hi")).await;
     let mut http = pair.client.http1().await;
@@ -164,6 +180,57 @@ async fn the_reason_is_for_meshed_clients_alone() {
         .await;
     assert!(!rsp.headers().contains_key("l5d-proxy-error"));
     assert!(rsp.body().is_empty());
+}
+
+#[tokio::test]
+async fn a_port_that_requires_an_identity_does_so_under_every_policy() {
+    let mesh = Mesh::start().await;
+    let server = demanding(&mesh, "INBOUND_PORTS_REQUIRE_IDENTITY").await;
+    meshed(&mesh, &server, 200).await;
+    plaintext(&server, 403).await;
+    anonymous(&mesh, &server, 403).await;
+    let denied = ["inbound_http_authz_deny_total", "tls=\"no_identity\""];
+    assert!(server.counted(&denied) > 0.0);
+    server.policy(&mesh, Policy::deny());
+    meshed(&mesh, &server, 403).await;
+    server.policy(&mesh, Policy::all_unauthenticated().opaque());
+    closed(&server).await;
+}
+
+#[tokio::test]
+async fn a_port_that_requires_tls_takes_it_from_anyone() {
+    let mesh = Mesh::start().await;
+    let server = demanding(&mesh, "INBOUND_PORTS_REQUIRE_TLS").await;
+    meshed(&mesh, &server, 200).await;
+    anonymous(&mesh, &server, 200).await;
+    plaintext(&server, 403).await;
+    server.policy(&mesh, Policy::all_unauthenticated().opaque());
+    closed(&server).await;
+    assert!(server.counted(&["inbound_tcp_authz_deny_total"]) > 0.0);
+}
+
+/// A server whose ports are all in `setting`, under a policy that allows all.
+async fn demanding(mesh: &Mesh, setting: &str) -> Pod {
+    let server = mesh
+        .pod("web")
+        .app(app::says("hi"))
+        .intercepting()
+        .set(setting, "1-65535")
+        .start()
+        .await;
+    server.policy(mesh, Policy::all_unauthenticated());
+    server
+}
+
+/// Waits until a plaintext client is told nothing at all.
+async fn closed(server: &Pod) {
+    eventually("the end", async || {
+        let mut raw = Raw::connect(server.inbound_addr()).await;
+        raw.send("GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n")
+            .await;
+        raw.rest().await.is_empty().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

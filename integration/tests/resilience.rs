@@ -1,4 +1,8 @@
 //! The control plane goes away, certificates rotate, proxies stop: nobody notices.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use http::Response;
 use mesh_integration::{

@@ -6,7 +6,14 @@
 //! thread of its own and answers from the start.
 
 mod control;
+mod listeners;
 mod settings;
+mod workers;
+
+use self::{
+    listeners::{Listeners, Paths},
+    workers::Workers,
+};
 
 use crate::{
     config::{Config, DirectionConfig},
@@ -20,13 +27,10 @@ use crate::{
     outbound::{self, Outbound, metrics::OutboundMetrics},
     policy::ServerPolicy,
     tls::Tls,
-    transport::{
-        listener::{Accepted, BindError, Listener, ListenerOptions},
-        orig_dst::OriginalDst,
-    },
+    transport::{listener::BindError, orig_dst::OriginalDst},
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinSet};
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// Ports of the application whose policy is watched before a client asks; a pod
 /// has few, and a range of thousands would be as many streams.
@@ -37,18 +41,13 @@ pub struct App {
     listeners: Listeners,
     identity: Identity,
     dns: SharedResolver,
-    inbound: Inbound,
-    outbound: Outbound,
+    paths: Paths,
+    threads: NonZeroUsize,
     metrics: Metrics,
     drain: drain::Signal,
     grace: Duration,
     /// Policies of the ports we know of, watched from the start.
     _ports: Vec<watch::Receiver<Arc<ServerPolicy>>>,
-}
-
-struct Listeners {
-    inbound: Listener,
-    outbound: Vec<Listener>,
 }
 
 /// Why a proxy can't start.
@@ -63,6 +62,9 @@ pub enum AppError {
     /// DNS can't be set up.
     #[error(transparent)]
     Dns(#[from] crate::control::DnsError),
+    /// The system gives no more threads.
+    #[error("cannot start a thread for traffic: {0}; lower CORES")]
+    Thread(std::io::Error),
 }
 
 impl App {
@@ -71,7 +73,10 @@ impl App {
     /// # Errors
     /// [`AppError`] says what can't be had.
     pub fn build(config: Config, metrics: Metrics) -> Result<Self, AppError> {
-        let listeners = Listeners::bind(&config)?;
+        let inbound_metrics = InboundMetrics::new(metrics.clone());
+        let outbound_metrics = OutboundMetrics::new(metrics.clone());
+        let listeners =
+            Listeners::bind(&config, &inbound_metrics.limits, &outbound_metrics.limits)?;
         let identity = Identity::new(config.identity.clone())?;
         let dns: SharedResolver = Arc::new(SystemResolver::new(config.dns.clone())?);
         let discovery = discovery(&config, &identity, &dns, &metrics)?;
@@ -79,8 +84,6 @@ impl App {
         let (signal, watch) = drain::channel();
         let ports = config.inbound.ports.iter().take(WATCHED_PORTS);
         let ports = ports.map(|port| discovery.inbound(port)).collect();
-        let inbound_metrics = InboundMetrics::new(metrics.clone());
-        let outbound_metrics = OutboundMetrics::new(metrics.clone());
         let inbound = Inbound::new(inbound::Parts {
             settings: settings::inbound(&config.inbound),
             discovery: discovery.clone(),
@@ -101,8 +104,8 @@ impl App {
             listeners,
             identity,
             dns,
-            inbound,
-            outbound,
+            paths: Paths { inbound, outbound },
+            threads: config.cores,
             metrics,
             drain: signal,
             grace: config.shutdown_grace_period,
@@ -118,15 +121,7 @@ impl App {
         inbound: Arc<dyn OriginalDst>,
         outbound: Arc<dyn OriginalDst>,
     ) -> Self {
-        let Listeners {
-            inbound: peers,
-            outbound: apps,
-        } = self.listeners;
-        let redirect = |listener: Listener| listener.redirected_by(outbound.clone());
-        self.listeners = Listeners {
-            inbound: peers.redirected_by(inbound),
-            outbound: apps.into_iter().map(redirect).collect(),
-        };
+        self.listeners = self.listeners.redirected_by(&inbound, &outbound);
         self
     }
 
@@ -142,27 +137,32 @@ impl App {
 
     /// Where the inbound listener is bound.
     pub fn inbound_addr(&self) -> SocketAddr {
-        self.listeners.inbound.local_addr()
+        self.listeners.inbound_addr()
     }
 
     /// Serves until `shutdown`, then drains.
     ///
     /// # Errors
-    /// When the identity service's name is no identity.
+    /// When the identity service's name is no identity, or threads can't be had.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<drain::Drained, AppError> {
         let mut ready = self.ready();
         let observer = control::observer(&self.metrics, "identity", &self.identity.addr());
         let certificate = control::certificate(&self.metrics);
         let certify = self.identity.run(self.dns, observer, certificate);
+        let mut workers = Workers::default();
         let serve = async {
             // The sender lives in the credentials that `certify` holds.
             let _ = ready.wait_for(|ready| *ready).await;
-            tracing::info!("Certified; serving");
-            serve(self.listeners, self.inbound, self.outbound).await;
+            tracing::info!(threads = self.threads, "Certified; serving");
+            let more = self.threads.get() - 1;
+            let job = worker(&self.listeners, &self.paths);
+            workers.start(more, &self.drain.watch(), job)?;
+            self.listeners.serve(self.paths).await;
+            Ok(())
         };
         tokio::select! {
             failed = certify => match failed? {},
-            () = serve => {}
+            served = serve => served.map_err(AppError::Thread)?,
             () = shutdown => {}
         }
         tracing::info!(grace = ?self.grace, "Draining");
@@ -172,29 +172,15 @@ impl App {
     }
 }
 
-impl Listeners {
-    fn bind(config: &Config) -> Result<Self, BindError> {
-        let inbound = Listener::bind(config.inbound.listen, options(&config.inbound.common))?;
-        let outbound = config
-            .outbound
-            .listen
-            .iter()
-            .map(|addr| Listener::bind(*addr, options(&config.outbound.common)))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { inbound, outbound })
-    }
-
-    fn outbound_addrs(&self) -> Vec<SocketAddr> {
-        self.outbound.iter().map(Listener::local_addr).collect()
-    }
-}
-
-fn options(config: &DirectionConfig) -> ListenerOptions {
-    ListenerOptions {
-        sockets: config.accept,
-        backlog: config.backlog,
-        reuse_port: false,
-        max_connections: config.max_connections,
+/// What another thread does: the same, beside the first.
+fn worker(
+    listeners: &Listeners,
+    paths: &Paths,
+) -> impl AsyncFnOnce() + Clone + Send + 'static + use<> {
+    let (places, paths) = (listeners.places(), paths.clone());
+    async move || match places.listen() {
+        Ok(listeners) => listeners.serve(paths).await,
+        Err(error) => tracing::error!(%error, "Worker can't listen; the others serve"),
     }
 }
 
@@ -224,30 +210,4 @@ fn discovery(
         channels,
         dns.clone(),
     ))
-}
-
-/// Accepts on all listeners until dropped; the connections go on.
-async fn serve(listeners: Listeners, inbound: Inbound, outbound: Outbound) {
-    let mut loops = JoinSet::new();
-    loops.spawn(accept(listeners.inbound, move |accepted| {
-        inbound.clone().serve(accepted)
-    }));
-    for listener in listeners.outbound {
-        let outbound = outbound.clone();
-        loops.spawn(accept(listener, move |accepted| {
-            outbound.clone().serve(accepted)
-        }));
-    }
-    drop(outbound);
-    while loops.join_next().await.is_some() {}
-}
-
-async fn accept<F>(listener: Listener, serve: impl Fn(Accepted) -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    loop {
-        let accepted = listener.accept().await;
-        tokio::spawn(serve(accepted));
-    }
 }

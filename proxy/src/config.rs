@@ -20,7 +20,7 @@ mod ports;
 mod process;
 mod value;
 
-pub use direction::{DirectionConfig, H2Settings, Queue};
+pub use direction::{DirectionConfig, H2Settings};
 pub use env::{Problem, Setting, Vars};
 pub use inbound::InboundConfig;
 pub use outbound::OutboundConfig;

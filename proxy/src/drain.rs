@@ -69,6 +69,11 @@ impl Signal {
         Drained::Forced { remaining }
     }
 
+    /// A further watch.
+    pub fn watch(&self) -> Watch {
+        Watch(self.0.subscribe())
+    }
+
     /// How many watches are held, the first one included.
     pub fn watches(&self) -> usize {
         self.0.receiver_count()

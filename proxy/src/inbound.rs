@@ -9,13 +9,14 @@
 
 pub mod app;
 mod client;
+mod demand;
 pub mod http;
 pub mod metrics;
 mod policy;
 pub mod tcp;
 mod tls;
 
-pub use self::client::PeerTls;
+pub use self::{client::PeerTls, demand::Demands};
 
 use self::{app::Apps, client::Conn, metrics::InboundMetrics};
 use crate::{
@@ -27,8 +28,9 @@ use crate::{
     policy::ServerProtocol,
     tls::Tls,
     transport::{
+        connect::track,
         header::{SessionProtocol, TransportHeader},
-        io::{Io, Prefixed},
+        io::{BoxIo, Io, Prefixed},
         listener::{Accepted, SocketOptions},
         splice::SpliceOptions,
     },
@@ -42,6 +44,8 @@ pub struct Settings {
     /// Our own addresses; a redirected connection to another is refused. Empty
     /// allows all.
     pub ips: HashSet<IpAddr>,
+    /// What ports demand of clients before policy is asked.
+    pub demands: Demands,
     /// For a TLS handshake and a transport header.
     pub handshake_timeout: Duration,
     /// For a connection to the application.
@@ -197,6 +201,8 @@ impl Inbound {
     }
 
     async fn http(&self, conn: Conn, version: Version, io: impl Io) {
+        let tcp = self.0.metrics.tcp(conn.app, &conn.tls, &conn.server());
+        let io = BoxIo::new(track(io, &tcp));
         http::serve(&self.0, conn, version, io).await;
     }
 

@@ -27,6 +27,7 @@ use crate::{
     tls::Tls,
     transport::{listener::SocketOptions, splice::SpliceOptions},
 };
+use mesh_balancer::QueueConfig;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 /// What the outbound path is configured with.
@@ -44,6 +45,13 @@ pub struct Settings {
     pub connect: SocketOptions,
     /// Limits on HTTP from the application.
     pub server: ServerSettings,
+    /// For requests, where the target's policy says nothing.
+    pub http_queue: QueueConfig,
+    /// For connections, likewise.
+    pub tcp_queue: QueueConfig,
+    /// Whether the application is told of errors by headers and bodies, ours and
+    /// those of peers.
+    pub explain: bool,
     /// HTTP to endpoints.
     pub client: ClientSettings,
     /// Opaque connections.

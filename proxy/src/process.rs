@@ -1,8 +1,8 @@
 //! The proxy as a process: settings, log, threads, signals, exit codes.
 //!
-//! The data path runs on one `current_thread` runtime: a sidecar has a fraction
-//! of a core, and work that never moves between threads needs no locks and no
-//! wake-ups of others. Admin has a thread of its own (see `admin`).
+//! The data path runs on one `current_thread` runtime, since a sidecar has a
+//! fraction of a core; `CORES` gives it more threads (see `app/workers.rs`). Admin
+//! has one of its own (see `admin`).
 
 use crate::{
     admin::{self, Admin, Readiness, Shutdown},

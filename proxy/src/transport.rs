@@ -10,3 +10,4 @@ pub mod io;
 pub mod listener;
 pub mod orig_dst;
 pub mod splice;
+pub mod stream;

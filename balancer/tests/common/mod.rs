@@ -202,6 +202,7 @@ pub(crate) enum Event {
     Ready(usize),
     Gate(bool),
     Queue(usize),
+    Queued(Duration),
     FailFast(bool),
 }
 
@@ -229,6 +230,10 @@ impl Observer for Events {
 
     fn queue(&self, waiting: usize) {
         self.0.lock().push(Event::Queue(waiting));
+    }
+
+    fn queued(&self, waited: Duration) {
+        self.0.lock().push(Event::Queued(waited));
     }
 
     fn failfast(&self, active: bool) {

@@ -1,6 +1,6 @@
 //! `Destination.Get` and `GetProfile`.
 
-use super::{Shared, state::ServiceState};
+use super::{Endpoint, Shared, state::ServiceState};
 use futures::{StreamExt, stream, stream::BoxStream};
 use linkerd2_proxy_api::destination::{
     AddrSet, DestinationProfile, GetDestination, NoEndpoints, Update, WeightedAddrSet,
@@ -33,13 +33,18 @@ impl Destination for DestinationService {
         &self,
         request: Request<GetDestination>,
     ) -> Result<Response<Stream<DestinationProfile>>, Status> {
-        let state = self.0.watch(&request.into_inner().path);
-        let profiles = match state {
+        let path = request.into_inner().path;
+        let profiles = match self.0.watch(&path) {
             Some(state) => super::serve::changes(state, profile).boxed(),
-            // As Linkerd's: an empty profile, and silence.
-            None => stream::iter([DestinationProfile::default()])
-                .chain(stream::pending())
-                .boxed(),
+            // As Linkerd's: what is known of a pod, or an empty profile; then silence.
+            None => {
+                let endpoint = self.0.pods.lock().get(&path).map(Endpoint::message);
+                let profile = DestinationProfile {
+                    endpoint,
+                    ..DestinationProfile::default()
+                };
+                stream::iter([profile]).chain(stream::pending()).boxed()
+            }
         };
         Ok(Response::new(profiles.map(Ok).boxed()))
     }

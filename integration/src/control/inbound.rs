@@ -6,13 +6,17 @@ use super::{
     serve::changes,
 };
 use futures::{StreamExt, stream::BoxStream};
+use linkerd2_proxy_api::http_route::{
+    HeaderMatch, HttpRouteMatch, PathMatch, header_match, path_match,
+};
 use linkerd2_proxy_api::inbound::{
-    Authn, Authz as AuthzMessage, Identity, IdentitySuffix, Network, PortSpec, ProxyProtocol,
-    Server,
+    Authn, Authz as AuthzMessage, HttpRoute, Identity, IdentitySuffix, Network, PortSpec,
+    ProxyProtocol, Server,
     authn::{
         Permit, PermitMeshTls, PermitUnauthenticated,
         permit_mesh_tls::{Clients, PermitClientIdentities},
     },
+    http_route::Rule,
     inbound_server_policies_server::InboundServerPolicies,
     proxy_protocol::{Detect, Http1, Http2, Kind, Opaque},
 };
@@ -25,6 +29,7 @@ pub struct Policy {
     name: &'static str,
     protocol: Protocol,
     authorizations: Vec<Authz>,
+    routes: Vec<HttpRoute>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,6 +98,7 @@ impl Policy {
             name,
             protocol: Protocol::Detect(Duration::from_secs(3)),
             authorizations: authorizations.into_iter().collect(),
+            routes: Vec::new(),
         }
     }
 
@@ -139,6 +145,32 @@ impl Policy {
         Self { protocol, ..self }
     }
 
+    /// With a route for all paths under `prefix`, in the order given; `headers`
+    /// are also asked for.
+    #[must_use]
+    pub fn route(mut self, prefix: &str, headers: &[(&str, &str)]) -> Self {
+        let header = |(name, value): &(&str, &str)| HeaderMatch {
+            name: (*name).into(),
+            value: Some(header_match::Value::Exact(value.as_bytes().into())),
+        };
+        let matched = HttpRouteMatch {
+            path: Some(PathMatch {
+                kind: Some(path_match::Kind::Prefix(prefix.into())),
+            }),
+            headers: headers.iter().map(header).collect(),
+            ..HttpRouteMatch::default()
+        };
+        self.routes.push(HttpRoute {
+            metadata: Some(default(self.name)),
+            rules: vec![Rule {
+                matches: vec![matched],
+                filters: Vec::new(),
+            }],
+            ..HttpRoute::default()
+        });
+        self
+    }
+
     /// The port speaks HTTP/1.
     #[must_use]
     pub fn http1(self) -> Self {
@@ -164,6 +196,7 @@ impl Policy {
         let kind = match self.protocol {
             Protocol::Detect(timeout) => Kind::Detect(Detect {
                 timeout: Some(duration(timeout)),
+                http_routes: self.routes.clone(),
                 ..Detect::default()
             }),
             Protocol::Http1 => Kind::Http1(Http1::default()),

@@ -19,6 +19,10 @@ pub(super) fn inbound(config: &InboundConfig) -> inbound::Settings {
     let common = &config.common;
     inbound::Settings {
         ips: config.ips.iter().copied().collect(),
+        demands: inbound::Demands {
+            identity: config.ports_require_identity.clone(),
+            tls: config.ports_require_tls.clone(),
+        },
         handshake_timeout: common.detect_timeout,
         connect_timeout: common.connect_timeout,
         connect: common.connect,
@@ -37,9 +41,12 @@ pub(super) fn outbound(config: &OutboundConfig, listeners: Vec<SocketAddr>) -> o
         connect_timeout: common.connect_timeout,
         connect_backoff: common.connect_backoff,
         connect: common.connect,
+        http_queue: config.http_queue,
+        tcp_queue: config.tcp_queue,
         server: server(common),
         client: client(common),
         splice: splice(common),
+        explain: !config.disable_informational_headers,
         idle: common.discovery_idle_timeout.max(BACKEND_IDLE),
     }
 }

@@ -33,10 +33,6 @@ pub struct DirectionConfig {
     pub max_idle_connections: usize,
     /// What is known of a target is dropped so long after its last use.
     pub discovery_idle_timeout: Duration,
-    /// Requests that wait for an endpoint.
-    pub http_queue: Queue,
-    /// Connections that wait for an endpoint.
-    pub tcp_queue: Queue,
     /// HTTP/2 towards clients.
     pub h2_server: H2Settings,
     /// HTTP/2 towards endpoints.
@@ -51,15 +47,6 @@ pub struct DirectionConfig {
     pub max_resets_per_second: u32,
     /// An opaque connection silent in both directions is closed after this.
     pub tcp_idle_timeout: Duration,
-}
-
-/// A bounded queue in front of a balancer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Queue {
-    /// How many may wait.
-    pub capacity: usize,
-    /// How long no endpoint may be ready before all who wait fail.
-    pub failfast_timeout: Duration,
 }
 
 /// HTTP/2 settings of one side.
@@ -92,7 +79,6 @@ pub(super) struct Defaults {
     pub(super) connect_timeout: Duration,
     pub(super) backoff_max: Duration,
     pub(super) discovery_idle: Duration,
-    pub(super) failfast: Duration,
     pub(super) windows: (u32, u32),
 }
 
@@ -114,8 +100,6 @@ impl DirectionConfig {
                 .timeout(&name("HTTP1_CONNECTION_POOL_IDLE_TIMEOUT"), seconds(3)),
             max_idle_connections: env.within(of.max_idle_name, 10_000, 0..=1_000_000),
             discovery_idle_timeout: env.timeout(&name("DISCOVERY_IDLE_TIMEOUT"), of.discovery_idle),
-            http_queue: Queue::read(env, &name("HTTP"), of.failfast),
-            tcp_queue: Queue::read(env, &name("TCP"), of.failfast),
             h2_server: H2Settings::read(env, &name("SERVER_HTTP2"), of.windows),
             h2_client: H2Settings::read(env, &name("CONNECT_HTTP2"), of.windows),
             header_read_timeout: env.timeout(&name("HEADER_READ_TIMEOUT"), seconds(30)),
@@ -135,15 +119,6 @@ fn sockets(env: &mut Env<'_>, prefix: &str) -> SocketOptions {
     SocketOptions {
         keepalive: env.switchable(&format!("{prefix}_KEEPALIVE"), Some(keepalive)),
         user_timeout: env.switchable(&format!("{prefix}_USER_TIMEOUT"), Some(user_timeout)),
-    }
-}
-
-impl Queue {
-    fn read(env: &mut Env<'_>, prefix: &str, failfast: Duration) -> Self {
-        Self {
-            capacity: env.within(&format!("{prefix}_QUEUE_CAPACITY"), 10_000, 1..=1_000_000),
-            failfast_timeout: env.timeout(&format!("{prefix}_FAILFAST_TIMEOUT"), failfast),
-        }
     }
 }
 

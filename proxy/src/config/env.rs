@@ -11,9 +11,12 @@ use super::value::Value;
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, time::Duration};
 
 /// Settings of Linkerd that its injector gives every pod and that mean nothing
-/// here: keys are never written, and every target is asked for.
-const IGNORED: [&str; 3] = [
+/// here: keys are never written, every target is asked for, and nothing waits for
+/// the application.
+const IGNORED: [&str; 5] = [
     "IDENTITY_DIR",
+    "INBOUND_HTTP_QUEUE_CAPACITY",
+    "INBOUND_HTTP_FAILFAST_TIMEOUT",
     "DESTINATION_PROFILE_SUFFIXES",
     "DESTINATION_PROFILE_NETWORKS",
 ];

@@ -31,9 +31,9 @@ pub struct InboundConfig {
     pub ips: Vec<IpAddr>,
     /// `INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION`: opaque until the controller answers.
     pub ports_disable_protocol_detection: PortSet,
-    /// `INBOUND_PORTS_REQUIRE_IDENTITY`: clients need an identity whatever the default.
+    /// `INBOUND_PORTS_REQUIRE_IDENTITY`: clients need an identity whatever policy says.
     pub ports_require_identity: PortSet,
-    /// `INBOUND_PORTS_REQUIRE_TLS`: clients need mesh TLS whatever the default.
+    /// `INBOUND_PORTS_REQUIRE_TLS`: clients need mesh TLS whatever policy says.
     pub ports_require_tls: PortSet,
 }
 
@@ -55,7 +55,6 @@ impl InboundConfig {
             connect_timeout: Duration::from_millis(300),
             backoff_max: Duration::from_secs(10),
             discovery_idle: Duration::from_secs(90),
-            failfast: Duration::from_secs(1),
             windows,
         };
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 4143));

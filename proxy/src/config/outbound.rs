@@ -4,6 +4,7 @@ use super::{
     direction::{Defaults, DirectionConfig},
     env::Env,
 };
+use mesh_balancer::QueueConfig;
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
@@ -16,9 +17,16 @@ pub struct OutboundConfig {
     pub listen: Vec<SocketAddr>,
     /// What both directions have.
     pub common: DirectionConfig,
+    /// `OUTBOUND_HTTP_QUEUE_CAPACITY`, `OUTBOUND_HTTP_FAILFAST_TIMEOUT`: for
+    /// requests, where the policy says nothing.
+    pub http_queue: QueueConfig,
+    /// `OUTBOUND_TCP_QUEUE_CAPACITY`, `OUTBOUND_TCP_FAILFAST_TIMEOUT`: the same
+    /// for connections.
+    pub tcp_queue: QueueConfig,
     /// `OUTBOUND_MAX_TARGETS`: targets watched at once. Clients choose targets.
     pub max_targets: usize,
-    /// `OUTBOUND_DISABLE_INFORMATIONAL_HEADERS`: clients get no `l5d-proxy-error`.
+    /// `OUTBOUND_DISABLE_INFORMATIONAL_HEADERS`: clients are told of
+    /// errors by their status alone.
     pub disable_informational_headers: bool,
 }
 
@@ -30,15 +38,24 @@ impl OutboundConfig {
             connect_timeout: Duration::from_secs(1),
             backoff_max: Duration::from_secs(60),
             discovery_idle: Duration::from_secs(5),
-            failfast: Duration::from_secs(3),
             windows,
         };
         Self {
             listen: listen(env),
             common: DirectionConfig::read(env, &defaults),
+            http_queue: queue(env, "OUTBOUND_HTTP"),
+            tcp_queue: queue(env, "OUTBOUND_TCP"),
             max_targets: env.within("OUTBOUND_MAX_TARGETS", 10_000, 1..=1_000_000),
             disable_informational_headers: env.or("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS", false),
         }
+    }
+}
+
+fn queue(env: &mut Env<'_>, prefix: &str) -> QueueConfig {
+    let (capacity, failfast) = ("QUEUE_CAPACITY", "FAILFAST_TIMEOUT");
+    QueueConfig {
+        capacity: env.within(&format!("{prefix}_{capacity}"), 10_000, 1..=1_000_000),
+        failfast_timeout: env.timeout(&format!("{prefix}_{failfast}"), Duration::from_secs(3)),
     }
 }
 

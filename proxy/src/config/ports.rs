@@ -29,6 +29,12 @@ impl PortSet {
     }
 }
 
+impl FromIterator<RangeInclusive<u16>> for PortSet {
+    fn from_iter<I: IntoIterator<Item = RangeInclusive<u16>>>(ranges: I) -> Self {
+        Self(ranges.into_iter().collect())
+    }
+}
+
 impl Value for PortSet {
     const EXPECTED: &'static str = "ports and ranges of ports (1 to 65535) with commas between";
     const EXAMPLE: &'static str = "25,587,9000-9002";

@@ -51,8 +51,8 @@ fn defaults_are_linkerds_except_where_design_says_otherwise() {
     }
     assert_eq!(inbound.connect_timeout, Duration::from_millis(300));
     assert_eq!(outbound.connect_timeout, seconds(1));
-    assert_eq!(inbound.http_queue.failfast_timeout, seconds(1));
-    assert_eq!(outbound.http_queue.failfast_timeout, seconds(3));
+    assert_eq!(config.outbound.http_queue.capacity, 10_000);
+    assert_eq!(config.outbound.tcp_queue.failfast_timeout, seconds(3));
     assert_eq!(config.discovery.outbound_idle, seconds(5));
     assert_eq!(config.discovery.inbound_idle, seconds(90));
     assert_eq!(config.identity.max_refresh, seconds(86_400));

@@ -9,7 +9,7 @@
 use parking_lot::Mutex;
 use std::time::Duration;
 use std::{collections::HashMap, convert::Infallible, future::Future, hash::Hash, sync::Arc};
-use tokio::{sync::watch, time::sleep};
+use tokio::{runtime::Handle, sync::watch, time::sleep};
 
 /// The sending side of a cached watch.
 pub(super) type Publisher<T> = Arc<watch::Sender<T>>;
@@ -20,6 +20,8 @@ pub(super) struct Cache<K, T> {
     entries: Mutex<HashMap<K, Entry<T>>>,
     idle: Duration,
     capacity: usize,
+    /// Where watches run, whichever thread asks first.
+    runtime: Handle,
 }
 
 #[derive(Debug)]
@@ -40,11 +42,13 @@ where
     T: Send + Sync + 'static,
 {
     /// Watches end `idle` after their last user; there are at most `capacity`.
+    /// They run on the runtime that this is called in.
     pub(super) fn new(idle: Duration, capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             entries: Mutex::default(),
             idle,
             capacity,
+            runtime: Handle::current(),
         })
     }
 
@@ -75,7 +79,7 @@ where
         };
         entries.insert(key.clone(), entry);
         let (cache, key, watch) = (self.clone(), key.clone(), start(tx.clone()));
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             tokio::select! {
                 never = watch => match never {},
                 () = cache.idle(&key, &tx) => {}

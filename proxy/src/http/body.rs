@@ -116,8 +116,10 @@ where
         Poll::Ready(frame)
     }
 
+    /// Layers ask each other after each frame, and an HTTP/2 body takes a lock to
+    /// answer: what is known is not asked again.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.ended || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

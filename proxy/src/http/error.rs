@@ -6,6 +6,7 @@
 //! `l5d-proxy-error` with all of that, and fail-fast is 503 and gRPC 14
 //! (UNAVAILABLE), because nothing was sent and another try may succeed.
 
+use super::framing::Violation;
 use http::StatusCode;
 use std::{fmt, sync::Arc};
 
@@ -140,6 +141,12 @@ impl ProxyError {
             target: target.into(),
             cause: cause.into(),
         }
+    }
+
+    /// The same failure, when it turns out that the request's own body caused it.
+    #[must_use]
+    pub fn caused_by_request(self, violation: Violation) -> Self {
+        Self::new(Kind::BadRequest, "request", self.target, violation)
     }
 
     /// Which row of the table.

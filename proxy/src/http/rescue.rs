@@ -9,6 +9,7 @@ use super::{
     Version,
     body::ResponseBody,
     error::{Kind, ProxyError},
+    framing::Handle,
     headers,
 };
 use bytes::Bytes;
@@ -78,6 +79,7 @@ where
         RescueFuture {
             version: Version::of(&req),
             grpc: headers::is_grpc(req.headers()),
+            framing: req.extensions().get::<Handle>().cloned(),
             layer: self.layer.clone(),
             inner: self.inner.call(req),
         }
@@ -91,6 +93,8 @@ pin_project! {
         inner: F,
         version: Version,
         grpc: bool,
+        // Of a request whose body may break HTTP yet.
+        framing: Option<Handle>,
         layer: RescueLayer,
     }
 }
@@ -105,7 +109,10 @@ where
         let this = self.project();
         let error = match ready!(this.inner.poll(cx)) {
             Ok(rsp) => return Poll::Ready(Ok(rsp.map(ResponseBody::Upstream))),
-            Err(error) => error,
+            Err(error) => match this.framing.as_ref().and_then(Handle::in_body) {
+                Some(violation) => error.caused_by_request(violation),
+                None => error,
+            },
         };
         this.layer.on_error.on_error(error.kind());
         tracing::debug!(%error, "Request failed");

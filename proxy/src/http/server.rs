@@ -10,7 +10,7 @@ use crate::{
     config::H2Settings,
     drain,
     limits::{ResetBudget, TooManyResets},
-    transport::io::Io,
+    transport::io::BoxIo,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -23,6 +23,7 @@ use hyper_util::{
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 use std::{
+    error::Error as _,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -85,19 +86,38 @@ impl<S, B> Stack<B> for S where
 {
 }
 
+impl ServeError {
+    /// Whether the client reset too many streams: more in a second than we allow,
+    /// or more in a row than h2 does before it has even told us of them.
+    pub fn is_reset_flood(&self) -> bool {
+        match self {
+            Self::TooManyResets(_) => true,
+            Self::Hyper(error) => {
+                let h2 = error.source().and_then(|source| source.downcast_ref());
+                h2.is_some_and(|error: &h2::Error| {
+                    error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
+                })
+            }
+            Self::Framing(_) | Self::Forced(_) => false,
+        }
+    }
+}
+
 /// Serves requests of `io` by `service` until the client or a drain ends it.
+///
+/// The stream is boxed: hyper's and h2's servers are large and generic over it,
+/// so that each kind of stream would be another 50 kB or more of them.
 ///
 /// # Errors
 /// [`ServeError`]; the client has been answered as far as that was possible.
-pub async fn serve<I, S, B>(
-    io: I,
+pub async fn serve<S, B>(
+    io: BoxIo,
     version: Version,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
@@ -107,14 +127,13 @@ where
     }
 }
 
-async fn serve_h1<I, S, B>(
-    io: I,
+async fn serve_h1<S, B>(
+    io: BoxIo,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
@@ -138,14 +157,13 @@ where
     }
 }
 
-async fn serve_h2<I, S, B>(
-    io: I,
+async fn serve_h2<S, B>(
+    io: BoxIo,
     service: S,
     settings: &ServerSettings,
     drain: drain::Watch,
 ) -> Result<(), ServeError>
 where
-    I: Io,
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {

@@ -1,6 +1,6 @@
 //! One inbound connection: who it is from, what for, under which policy.
 
-use super::{Shared, policy::Allowed};
+use super::{Shared, demand::Demand, policy::Allowed};
 use crate::policy::{Metadata, ServerPolicy, ServerProtocol, inbound::Client};
 use http::HeaderValue;
 use parking_lot::Mutex;
@@ -38,6 +38,8 @@ pub(super) struct Conn {
     pub(super) client_id: Option<HeaderValue>,
     /// The application.
     pub(super) app: SocketAddr,
+    /// What the application's port demands, whatever policy says.
+    pub(super) demand: Demand,
     /// The policy of the application's port.
     pub(super) policy: watch::Receiver<Arc<ServerPolicy>>,
     /// The last decision: the next request nearly always gets the same.
@@ -52,6 +54,7 @@ impl Shared {
             client_id: tls.identity().and_then(|id| HeaderValue::from_str(id).ok()),
             tls,
             app,
+            demand: self.settings.demands.of_port(app.port()),
             policy: self.discovery.inbound(app.port()),
             allowed: Mutex::new(None),
         }

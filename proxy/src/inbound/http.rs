@@ -15,7 +15,7 @@ use crate::{
         rescue::RescueLayer,
         server, upgrade,
     },
-    transport::{connect::track, io::Io},
+    transport::io::BoxIo,
 };
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -34,10 +34,8 @@ pub type AppBody = Observed<Observed<Incoming, Lease>, Account<AppRecord>>;
 type AppFuture = Pin<Box<dyn Future<Output = Result<Response<AppBody>, ProxyError>> + Send>>;
 
 /// Serves the requests of one connection; outermost layer first.
-pub(super) async fn serve(shared: &Arc<Shared>, conn: Conn, version: Version, io: impl Io) {
+pub(super) async fn serve(shared: &Arc<Shared>, conn: Conn, version: Version, io: BoxIo) {
     let meshed = conn.tls.identity().is_some();
-    let tcp = shared.metrics.tcp(conn.app, &conn.tls, &conn.server());
-    let io = track(io, &tcp);
     let conn = Arc::new(conn);
     let stack = ServiceBuilder::new()
         // Errors of all that follows become answers; strangers are not told why.
@@ -61,6 +59,9 @@ pub(super) async fn serve(shared: &Arc<Shared>, conn: Conn, version: Version, io
         shared.drain.clone(),
     );
     if let Err(error) = served.await {
+        if error.is_reset_flood() {
+            shared.metrics.limits.reset_floods.increment(1);
+        }
         tracing::debug!(client = %conn.client, %error, "Connection of a peer ended");
     }
 }

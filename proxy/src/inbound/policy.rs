@@ -10,7 +10,7 @@ use super::{
     metrics::{AllowedMetrics, InboundMetrics},
 };
 use crate::{
-    http::error::{Kind, ProxyError},
+    http::error::{BoxError, Kind, ProxyError},
     metrics::Authz,
     policy::{Authorization, InboundRoute, Metadata, ServerPolicy},
 };
@@ -30,73 +30,91 @@ impl Conn {
     /// Whether `req` may pass.
     ///
     /// # Errors
-    /// 404 without a route, 403 without an authorization; both are counted.
+    /// 403 when the port demands more than the client has, or without an
+    /// authorization; 404 without a route. All are counted.
     pub(super) fn allow<B>(
         &self,
         req: &Request<B>,
         metrics: &InboundMetrics,
     ) -> Result<Arc<Allowed>, ProxyError> {
         let policy = self.policy.borrow().clone();
-        let route = self.route(&policy, req, metrics)?;
-        if let Some(allowed) = &*self.allowed.lock()
-            && Arc::ptr_eq(&allowed.policy, &policy)
-            && allowed.route == route
-        {
-            allowed.metrics.allow();
-            return Ok(allowed.clone());
+        if let Err(unmet) = self.demand.check(self.app.port(), &self.tls) {
+            return Err(self.denied(&policy, &Metadata::of_default("default"), metrics, unmet));
         }
+        let route = self.route(&policy, req, metrics)?;
+        let allowed = self.allowed.lock().clone();
+        let allowed = match allowed {
+            Some(last) if Arc::ptr_eq(&last.policy, &policy) && last.route == route => last,
+            _ => self.authorize(policy, route, metrics)?,
+        };
+        allowed.metrics.allow();
+        Ok(allowed)
+    }
+
+    /// Decides anew, and remembers what is allowed.
+    fn authorize(
+        &self,
+        policy: Arc<ServerPolicy>,
+        route: Option<usize>,
+        metrics: &InboundMetrics,
+    ) -> Result<Arc<Allowed>, ProxyError> {
         let (route_meta, authorizations) = match route {
             Some(index) => route_parts(&policy, &policy.routes[index]),
             None => (Metadata::of_default("default"), &policy.authorizations[..]),
         };
         let authorization = policy
             .authorize_by(authorizations, &self.as_client())
-            .map_err(|error| {
-                metrics.http_denied(self.app, &self.tls, &policy.meta, &route_meta);
-                tracing::info!(client = %self.client, %error, "Request denied");
-                ProxyError::new(Kind::Unauthorized, "authorize", self.app.to_string(), error)
-            })?;
-        let handles = metrics.allowed(
-            self.app,
-            &self.tls,
-            &policy.meta,
-            &route_meta,
-            &authorization.meta,
-        );
-        handles.allow();
+            .map_err(|error| self.denied(&policy, &route_meta, metrics, error))?;
+        let authz = &authorization.meta;
+        let handles = metrics.allowed(self.app, &self.tls, &policy.meta, &route_meta, authz);
         let allowed = Arc::new(Allowed {
             metrics: handles,
             route,
-            policy: policy.clone(),
+            policy,
         });
         *self.allowed.lock() = Some(allowed.clone());
         Ok(allowed)
     }
 
+    /// Index of the route for `req`, when there are routes.
     fn route<B>(
         &self,
         policy: &ServerPolicy,
         req: &Request<B>,
         metrics: &InboundMetrics,
     ) -> Result<Option<usize>, ProxyError> {
-        if policy.routes.is_empty() {
-            return Ok(None);
-        }
-        let path = req.uri().path();
-        let is_match = |route: &InboundRoute| route.is_match(req.method(), path);
-        match policy.routes.iter().position(is_match) {
-            Some(index) => Ok(Some(index)),
-            None => {
-                metrics.route_not_found(self.app, &self.tls, &policy.meta);
-                let cause = format!("{} has no route for this request", policy.meta);
-                Err(ProxyError::new(
-                    Kind::NoRoute,
-                    "route",
-                    self.app.to_string(),
-                    cause,
-                ))
+        let (method, path) = (req.method(), req.uri().path());
+        // First, whatever else matches: the route in doubt may be the stricter one.
+        for route in &*policy.routes {
+            if let Some(condition) = route.unclear(method, path) {
+                let cause = format!("this proxy can't check {condition} of {}", route.meta);
+                return Err(self.denied(policy, &route.meta, metrics, cause));
             }
         }
+        let is_match = |route: &InboundRoute| route.is_match(method, path);
+        match policy.routes.iter().position(is_match) {
+            None if !policy.routes.is_empty() => {
+                metrics.route_not_found(self.app, &self.tls, &policy.meta);
+                let cause = format!("{} has no route for this request", policy.meta);
+                let target = self.app.to_string();
+                Err(ProxyError::new(Kind::NoRoute, "route", target, cause))
+            }
+            index => Ok(index),
+        }
+    }
+
+    /// Counts and logs a request that may not pass.
+    fn denied(
+        &self,
+        policy: &ServerPolicy,
+        route: &Metadata,
+        metrics: &InboundMetrics,
+        error: impl Into<BoxError>,
+    ) -> ProxyError {
+        let error = error.into();
+        metrics.http_denied(self.app, &self.tls, &policy.meta, route);
+        tracing::info!(client = %self.client, %error, "Request denied");
+        self.unauthorized(error)
     }
 
     /// Whether the connection itself may pass.
@@ -105,23 +123,32 @@ impl Conn {
     /// [`Kind::Unauthorized`], counted.
     pub(super) fn allow_connection(&self, metrics: &InboundMetrics) -> Result<(), ProxyError> {
         let policy = self.policy.borrow().clone();
-        match policy.authorize(&self.as_client()) {
+        let decided = |decision, authz| {
+            metrics.tcp_decided(decision, self.app, &self.tls, &policy.meta, authz);
+        };
+        match self.authorize_connection(&policy) {
             Ok(authorization) => {
-                let authz = Some(&*authorization.meta);
-                metrics.tcp_decided(Authz::Allow, self.app, &self.tls, &policy.meta, authz);
+                decided(Authz::Allow, Some(&*authorization.meta));
                 Ok(())
             }
             Err(error) => {
-                metrics.tcp_decided(Authz::Deny, self.app, &self.tls, &policy.meta, None);
+                decided(Authz::Deny, None);
                 tracing::info!(client = %self.client, %error, "Connection denied");
-                Err(ProxyError::new(
-                    Kind::Unauthorized,
-                    "authorize",
-                    self.app.to_string(),
-                    error,
-                ))
+                Err(self.unauthorized(error))
             }
         }
+    }
+
+    fn authorize_connection<'a>(
+        &self,
+        policy: &'a ServerPolicy,
+    ) -> Result<&'a Authorization, BoxError> {
+        self.demand.check(self.app.port(), &self.tls)?;
+        Ok(policy.authorize(&self.as_client())?)
+    }
+
+    fn unauthorized(&self, error: BoxError) -> ProxyError {
+        ProxyError::new(Kind::Unauthorized, "authorize", self.app.to_string(), error)
     }
 }
 

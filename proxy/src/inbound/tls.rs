@@ -51,8 +51,11 @@ impl Shared {
         let Some(identity) = tls.identity() else {
             return self.refuse_direct(client, "no client certificate");
         };
-        let announced = io.get_ref().1.alpn_protocol() == Some(header::ALPN);
-        if !announced {
+        let session = io.get_ref().1;
+        if session.server_name() != Some(self.tls.name()) {
+            return self.refuse_direct(client, "it asks for another name");
+        }
+        if session.alpn_protocol() != Some(header::ALPN) {
             return self.refuse_direct(client, "no transport header was announced");
         }
         match TransportHeader::read(io, self.settings.handshake_timeout).await {

@@ -15,7 +15,7 @@ use crate::{
     discovery::{BalancingChoice, Discovery, Endpoint, EndpointUpdate},
     drain,
     metrics::BalancerKind,
-    policy::{Backend, Dispatch, EndpointMeta, Hint, PeakEwma},
+    policy::{Backend, Dispatch, EndpointMeta, Hint, PeakEwma, Queue},
     tls::Tls,
     transport::connect::{Connector, HeaderFor},
 };
@@ -23,6 +23,7 @@ use mesh_balancer::{
     Balance, Balancer, Config, Gate, OnResponse, Policy, QueueConfig, Target, Update,
 };
 use std::{net::SocketAddr, sync::Arc};
+use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 /// By how many typical latencies a failing endpoint costs more, at most: enough
@@ -43,6 +44,8 @@ struct Factory {
     tls: Tls,
     metrics: OutboundMetrics,
     drain: drain::Watch,
+    /// Where balancers are fed, whichever thread asks first.
+    runtime: Handle,
 }
 
 /// A balancer with what feeds it.
@@ -83,6 +86,7 @@ impl Backends {
                 tls,
                 metrics,
                 drain,
+                runtime: Handle::current(),
             }),
         }
     }
@@ -128,16 +132,14 @@ impl Factory {
     where
         T: Send + Sync + 'static,
     {
-        let observer = self.metrics.balancer(kind, backend);
+        let queue = self.queue(kind, backend.queue);
+        let timeout = queue.failfast_timeout;
+        let observer = self.metrics.balancer(kind, &backend.meta, timeout);
         let policy = match &backend.dispatch {
             Dispatch::Forward { .. } => Policy::Random,
             Dispatch::Balance { ewma, .. } => peak_ewma(ewma),
         };
         let balancer = Balancer::with_observer(Config { policy }, observer);
-        let queue = QueueConfig {
-            capacity: backend.queue.capacity,
-            failfast_timeout: backend.queue.failfast_timeout,
-        };
         let refusal = LastRefusal::default();
         let told = refusal.clone();
         let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
@@ -153,7 +155,19 @@ impl Factory {
         Fed {
             balance: Balance::new(balancer, queue, track),
             refusal,
-            _feed: AbortOnDropHandle::new(tokio::spawn(feed)),
+            _feed: AbortOnDropHandle::new(self.runtime.spawn(feed)),
+        }
+    }
+
+    /// What the policy says of the queue, else our settings.
+    fn queue(&self, kind: BalancerKind, policy: Queue) -> QueueConfig {
+        let default = match kind {
+            BalancerKind::OutboundHttp => self.settings.http_queue,
+            _ => self.settings.tcp_queue,
+        };
+        QueueConfig {
+            capacity: policy.capacity.unwrap_or(default.capacity),
+            failfast_timeout: policy.failfast_timeout.unwrap_or(default.failfast_timeout),
         }
     }
 

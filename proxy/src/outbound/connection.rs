@@ -7,7 +7,7 @@ use crate::{
     policy::{Protocol, Target},
     transport::{
         connect::track,
-        io::{Io, Prefixed},
+        io::{BoxIo, Io, Prefixed},
         listener::Accepted,
     },
 };
@@ -91,11 +91,12 @@ impl Outbound {
     }
 
     async fn explicit<I: Io>(&self, version: Version, io: Prefixed<I>) {
-        self.serve_http(version, Explicit::default(), io).await;
+        self.serve_http(version, Explicit::default(), BoxIo::new(io))
+            .await;
     }
 
     async fn http(&self, target: Arc<TargetStack>, version: Version, io: impl Io) {
-        self.serve_http(version, target, io).await;
+        self.serve_http(version, target, BoxIo::new(io)).await;
     }
 
     async fn opaque(&self, target: &TargetStack, io: impl Io) {

@@ -46,6 +46,7 @@ struct Http {
     client: Client,
     hint: Hint,
     meshed: bool,
+    explain: bool,
     metrics: Arc<HttpEndpointMetrics>,
     health: Health,
     splice: SpliceOptions,
@@ -118,6 +119,7 @@ impl HttpEndpoint {
             client: Client::new(connector, settings.client.clone()),
             hint: meta.hint,
             meshed: meta.identity.is_some(),
+            explain: settings.explain,
             metrics,
             health: Health::new(reports, settings),
             splice: settings.splice,
@@ -186,7 +188,7 @@ impl HttpEndpoint {
                 .headers()
                 .get(headers::PROXY_CONNECTION)
                 .is_some_and(|value| value == "close");
-        let keep: &[_] = if self.0.meshed {
+        let keep: &[_] = if self.0.meshed && self.0.explain {
             &[headers::PROXY_ERROR]
         } else {
             &[]

@@ -19,7 +19,7 @@ use crate::{
         rescue::RescueLayer,
         server,
     },
-    transport::io::Io,
+    transport::io::BoxIo,
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -53,11 +53,14 @@ pub trait Router: Clone + Send + Sync + 'static {
 
 impl Outbound {
     /// Serves the requests of one connection; outermost layer first.
-    pub(super) async fn serve_http(&self, version: Version, router: impl Router, io: impl Io) {
+    pub(super) async fn serve_http(&self, version: Version, router: impl Router, io: BoxIo) {
         let shared = &self.0;
         let stack = ServiceBuilder::new()
             // Errors of all that follows become answers that explain themselves.
-            .layer(RescueLayer::new(shared.metrics.errors(), true))
+            .layer(RescueLayer::new(
+                shared.metrics.errors(),
+                shared.settings.explain,
+            ))
             // Over the limit, refuse before any work is done.
             .layer(InFlightLayer::new(shared.in_flight.clone()))
             // What only concerns this hop ends here, and so does what an
@@ -76,6 +79,9 @@ impl Outbound {
             shared.drain.clone(),
         );
         if let Err(error) = served.await {
+            if error.is_reset_flood() {
+                shared.metrics.limits.reset_floods.increment(1);
+            }
             tracing::debug!(%error, "Connection of the application ended");
         }
     }

@@ -3,20 +3,18 @@
 //! Handles are made with what they count: per target, route, backend and
 //! endpoint. Nothing here is called per request but adding to one.
 
+mod route;
+
+pub use route::{ByProtocol, RouteRecord};
+
 use crate::{
     detect::Detected,
-    http::{
-        account::{Record, Summary},
-        body::Frames,
-        client::SendError,
-        error::Kind,
-        rescue::OnError,
-    },
+    http::{client::SendError, error::Kind, rescue::OnError},
     metrics::{
         self, BalancerKind, BalancerMetrics, Direction, ErrorMetrics, HttpEndpointMetrics, Labels,
         Layer, LimitMetrics, Metrics, NoTls, Peer, RouteProtocol, TcpMetrics,
     },
-    policy::{Backend, EndpointMeta, Metadata, OutboundPolicy, Protocol},
+    policy::{EndpointMeta, Metadata, OutboundPolicy, Protocol},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -37,19 +35,6 @@ pub struct TargetMetrics {
     connections: ::metrics::Counter,
     /// Held by the application's connections.
     pub tcp: Arc<TcpMetrics>,
-}
-
-/// Handles of one route, and of what it sends to one backend.
-pub struct ByProtocol<M> {
-    http: Arc<M>,
-    grpc: Arc<M>,
-}
-
-/// Follows one request of a route; counts it as failed unless it is answered.
-pub struct RouteRecord {
-    route: Arc<metrics::RouteMetrics>,
-    backend: Arc<metrics::BackendMetrics>,
-    protocol: RouteProtocol,
 }
 
 impl OutboundMetrics {
@@ -165,11 +150,11 @@ impl OutboundMetrics {
     pub fn balancer(
         &self,
         kind: BalancerKind,
-        backend: &Backend,
+        backend: &Metadata,
+        failfast_timeout: Duration,
     ) -> Arc<dyn mesh_balancer::Observer> {
-        let labels = Labels::new().backend(&backend.meta);
-        let timeout = backend.queue.failfast_timeout;
-        self.metrics.balancer(kind, &labels, timeout)
+        let labels = Labels::new().backend(backend);
+        self.metrics.balancer(kind, &labels, failfast_timeout)
     }
 }
 
@@ -209,77 +194,6 @@ pub(crate) fn result(detected: &Detected) -> metrics::Detected {
     }
 }
 
-impl<M> ByProtocol<M> {
-    fn of(&self, protocol: RouteProtocol) -> &Arc<M> {
-        match protocol {
-            RouteProtocol::Http => &self.http,
-            RouteProtocol::Grpc => &self.grpc,
-        }
-    }
-}
-
-impl RouteRecord {
-    /// Follows a request from a route to a backend.
-    pub fn new(
-        route: &ByProtocol<metrics::RouteMetrics>,
-        backend: &ByProtocol<metrics::BackendMetrics>,
-        grpc: bool,
-    ) -> Self {
-        let protocol = if grpc {
-            RouteProtocol::Grpc
-        } else {
-            RouteProtocol::Http
-        };
-        let backend = backend.of(protocol).clone();
-        backend.requests.increment(1);
-        Self {
-            route: route.of(protocol).clone(),
-            backend,
-            protocol,
-        }
-    }
-
-    /// Measures the request's frames.
-    pub fn frames(&self) -> Frames {
-        Frames(self.route.request_frame_size.clone())
-    }
-
-    /// Counts the request as not answered.
-    pub fn failed(&self, kind: Kind) {
-        let error = match kind {
-            Kind::FailFast => "FAIL_FAST",
-            Kind::LoadShed => "LOAD_SHED",
-            Kind::Timeout => "REQUEST_TIMEOUT",
-            _ => "UNKNOWN",
-        };
-        self.route.status(None, error);
-        self.backend.status(None, error);
-    }
-}
-
-impl Record for RouteRecord {
-    fn data(&mut self, bytes: usize) {
-        self.backend.response_frame_size.record(bytes as f64);
-    }
-
-    fn done(&mut self, summary: &Summary) {
-        let status = match self.protocol {
-            RouteProtocol::Http => Some(summary.status.as_u16()),
-            RouteProtocol::Grpc => summary.grpc.map(u16::from),
-        };
-        let error = if summary.error.is_empty() {
-            ""
-        } else {
-            "UNKNOWN"
-        };
-        let seconds = summary.duration.as_secs_f64();
-        self.route.duration.record(seconds);
-        self.route.status(status, error);
-        self.backend.duration.record(seconds);
-        self.backend.status(status, error);
-    }
-}
-
 impl OnError for ErrorMetrics {
     fn on_error(&self, kind: Kind) {
         self.count(kind.row().label);
@@ -304,6 +218,10 @@ impl mesh_balancer::Observer for BalancerMetrics {
 
     fn queue(&self, waiting: usize) {
         BalancerMetrics::queue(self, waiting);
+    }
+
+    fn queued(&self, waited: Duration) {
+        self.queue_latency.record(waited.as_secs_f64());
     }
 
     fn failfast(&self, active: bool) {

@@ -90,6 +90,9 @@ pub struct RouteMatch {
     pub path: PathMatch,
     /// The method; `None` matches all.
     pub method: Option<http::Method>,
+    /// A further condition that this proxy can't check, by name. Path and method
+    /// then hold for more requests than are meant, and all of these are denied.
+    pub unclear: Option<&'static str>,
 }
 
 /// How a path is matched.
@@ -193,7 +196,15 @@ fn has_suffix(id: &str, suffix: &str) -> bool {
 impl InboundRoute {
     /// Whether the route is for this request.
     pub fn is_match(&self, method: &http::Method, path: &str) -> bool {
-        self.matches.is_empty() || self.matches.iter().any(|m| m.is_match(method, path))
+        let clear = |m: &RouteMatch| m.unclear.is_none() && m.is_match(method, path);
+        self.matches.is_empty() || self.matches.iter().any(clear)
+    }
+
+    /// The condition on which it depends whether the route is for this request,
+    /// if this proxy can't check it.
+    pub fn unclear(&self, method: &http::Method, path: &str) -> Option<&'static str> {
+        let mut unclear = self.matches.iter().filter(|m| m.unclear.is_some());
+        unclear.find(|m| m.is_match(method, path))?.unclear
     }
 }
 

@@ -83,14 +83,15 @@ impl Backend {
     }
 }
 
-/// How long and how many requests wait while no endpoint is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How long and how many requests wait while no endpoint is ready. What is not
+/// said is up to the proxy's settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Queue {
     /// Requests that may wait; one more is refused at once.
-    pub capacity: usize,
+    pub capacity: Option<usize>,
     /// After this long without a ready endpoint, waiting requests fail, and
     /// new ones fail at once until one is ready.
-    pub failfast_timeout: Duration,
+    pub failfast_timeout: Option<Duration>,
 }
 
 /// How a backend picks an endpoint.
@@ -127,16 +128,6 @@ impl Default for PeakEwma {
         Self {
             default_rtt: Duration::from_millis(30),
             decay: Duration::from_secs(10),
-        }
-    }
-}
-
-impl Default for Queue {
-    /// What Linkerd's controller sends: 100 requests, 3 s.
-    fn default() -> Self {
-        Self {
-            capacity: 100,
-            failfast_timeout: Duration::from_secs(3),
         }
     }
 }

@@ -8,17 +8,14 @@ use super::{
     header::{SessionProtocol, TransportHeader},
     io::{CountBytes, Counted},
     listener::SocketOptions,
+    stream::Stream,
 };
 use crate::metrics::{TcpMetrics, TcpOpen};
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
-use std::{io, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
 
 /// What will be spoken on a connection; tells the peer in the transport header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,15 +93,6 @@ impl CountBytes for TcpOpen {
     fn written(&self, bytes: u64) {
         self.metrics().write.increment(bytes);
     }
-}
-
-/// TCP, or mutual TLS over it.
-#[derive(Debug)]
-pub enum Stream {
-    /// Plaintext.
-    Plain(TcpStream),
-    /// TLS.
-    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// Why there is no connection.
@@ -241,67 +229,5 @@ impl std::fmt::Debug for ClientTls {
         f.debug_struct("ClientTls")
             .field("server_name", &self.server_name)
             .finish_non_exhaustive()
-    }
-}
-
-/// Passes each call on to whichever stream it is.
-macro_rules! either {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Stream::Plain($stream) => {
-                let $stream = Pin::new($stream);
-                $call
-            }
-            Stream::Tls($stream) => {
-                let $stream = Pin::new(&mut **$stream);
-                $call
-            }
-        }
-    };
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(cx, buf))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(tcp) => tcp.is_write_vectored(),
-            Self::Tls(tls) => tls.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(cx))
-    }
-
-    fn poll_shutdown(
-        self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_shutdown(cx))
     }
 }

@@ -14,7 +14,7 @@ pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<I: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for I {}
 
 /// A stream whose type was given up, at the joint of accept and protocol.
-pub type BoxIo = Box<dyn Io>;
+pub struct BoxIo(Box<dyn Io>);
 
 /// A stream that first gives back bytes which were already read from it.
 #[derive(Debug)]
@@ -66,6 +66,53 @@ impl<I> Prefixed<I> {
     /// The stream, and what was not replayed yet.
     pub fn into_parts(self) -> (I, Bytes) {
         (self.io, self.prefix)
+    }
+}
+
+impl BoxIo {
+    /// Gives up the type of `io`.
+    pub fn new(io: impl Io) -> Self {
+        Self(Box::new(io))
+    }
+}
+
+impl AsyncRead for BoxIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for BoxIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 

@@ -12,9 +12,13 @@
 //! Socket options are set once, on the listening socket: Linux copies them to
 //! every connection it accepts, which saves three system calls for each.
 
+mod bind;
+
+pub use bind::BindError;
+
 use super::orig_dst::{Kernel, OriginalDst, normalise};
 use metrics::Counter;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -45,10 +49,9 @@ pub struct ListenerOptions {
     pub sockets: SocketOptions,
     /// Connections the kernel queues before they are accepted.
     pub backlog: u32,
-    /// Lets several listeners share the address, the kernel spreading
-    /// connections over them: one for each core's runtime.
+    /// Lets further listeners of this process share the address (see [`Place`]).
     pub reuse_port: bool,
-    /// Connections open at once; more wait in the kernel's queue.
+    /// Connections of this listener open at once; more wait in the kernel's queue.
     pub max_connections: usize,
 }
 
@@ -56,9 +59,17 @@ pub struct ListenerOptions {
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
-    local: SocketAddr,
     slots: Arc<Semaphore>,
-    max_connections: usize,
+    place: Place,
+}
+
+/// Where and how a [`Listener`] listens. With `reuse_port` a further listener can
+/// be made of it for each thread's runtime, and the kernel spreads connections
+/// over them by a hash of their addresses.
+#[derive(Clone, Debug)]
+pub struct Place {
+    addr: SocketAddr,
+    options: ListenerOptions,
     full: Counter,
     redirected: Arc<dyn OriginalDst>,
 }
@@ -76,16 +87,6 @@ pub struct Accepted {
     pub orig_dst: Option<SocketAddr>,
     /// The connection's place under the limit: keep it as long as the connection.
     pub permit: OwnedSemaphorePermit,
-}
-
-/// An address can't be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {addr}: {source}; {}", advice(.source))]
-pub struct BindError {
-    /// The address asked for.
-    pub addr: SocketAddr,
-    /// What the system said.
-    pub source: io::Error,
 }
 
 impl SocketOptions {
@@ -114,35 +115,40 @@ impl Listener {
     /// # Errors
     /// The address is taken, not ours, not allowed, or out of the system's limits.
     pub fn bind(addr: SocketAddr, options: ListenerOptions) -> Result<Self, BindError> {
-        let (tcp, local) = listen(addr, options).map_err(|source| BindError { addr, source })?;
-        let max_connections = options.max_connections.clamp(1, Semaphore::MAX_PERMITS);
-        Ok(Self {
-            tcp,
-            local,
-            slots: Arc::new(Semaphore::new(max_connections)),
-            max_connections,
+        if options.reuse_port {
+            bind::check_free(addr).map_err(|source| BindError { addr, source })?;
+        }
+        let place = Place {
+            addr,
+            options,
             full: Counter::noop(),
             redirected: Arc::new(Kernel),
-        })
+        };
+        place.listen()
     }
 
     /// Counts in `full` each time the limit made the listener stop accepting.
     #[must_use]
     pub fn count_full(mut self, full: Counter) -> Self {
-        self.full = full;
+        self.place.full = full;
         self
     }
 
     /// Asks `redirected` instead of the kernel where connections were meant to go.
     #[must_use]
     pub fn redirected_by(mut self, redirected: Arc<dyn OriginalDst>) -> Self {
-        self.redirected = redirected;
+        self.place.redirected = redirected;
         self
     }
 
     /// The address listened on, with the port the system gave for port 0.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.place.addr
+    }
+
+    /// What further listeners are made of.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The next connection. Never fails, see above; may be dropped at any time.
@@ -152,7 +158,7 @@ impl Listener {
         loop {
             match self.accept_one().await {
                 Ok((stream, client, local)) => {
-                    let orig_dst = self.redirected.original_dst(&stream, local);
+                    let orig_dst = self.place.redirected.original_dst(&stream, local);
                     return Accepted {
                         stream,
                         client,
@@ -162,10 +168,10 @@ impl Listener {
                     };
                 }
                 Err(error) if of_connection(&error) => {
-                    debug!(listener = %self.local, %error, "Connection lost before it was accepted");
+                    debug!(listener = %self.place.addr, %error, "Connection lost before it was accepted");
                 }
                 Err(error) => {
-                    warn!(listener = %self.local, %error, ?pause, "Cannot accept connections");
+                    warn!(listener = %self.place.addr, %error, ?pause, "Cannot accept connections");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
@@ -183,30 +189,37 @@ impl Listener {
         if let Ok(permit) = self.slots.clone().try_acquire_owned() {
             return permit;
         }
-        self.full.increment(1);
-        let max = self.max_connections;
-        warn!(listener = %self.local, max, "Connection limit reached; waiting for one to close");
+        self.place.full.increment(1);
+        let max = self.place.options.max_connections;
+        warn!(listener = %self.place.addr, max, "Connection limit reached; waiting for one to close");
         let slot = self.slots.clone().acquire_owned().await;
         slot.expect("the semaphore is never closed")
     }
 }
 
-fn listen(addr: SocketAddr, options: ListenerOptions) -> io::Result<(TcpListener, SocketAddr)> {
-    let kind = Type::STREAM.nonblocking();
-    let socket = Socket::new(Domain::for_address(addr), kind, Some(Protocol::TCP))?;
-    // A restarted proxy must not wait for the old one's TIME_WAIT sockets.
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(options.reuse_port)?;
-    if addr.is_ipv6() {
-        // Whatever the host's default: `::` is both families, `::1` is one.
-        socket.set_only_v6(!addr.ip().is_unspecified())?;
+impl Place {
+    /// Listens there. Must run inside of the runtime that is to accept.
+    ///
+    /// # Errors
+    /// As for [`Listener::bind`].
+    pub fn listen(mut self) -> Result<Listener, BindError> {
+        let addr = self.addr;
+        let listen = || {
+            let (tcp, local) = bind::listen(addr, self.options)?;
+            Ok((TcpListener::from_std(tcp)?, local))
+        };
+        let (tcp, local) = listen().map_err(|source| BindError { addr, source })?;
+        self.addr = local;
+        self.options.max_connections = self
+            .options
+            .max_connections
+            .clamp(1, Semaphore::MAX_PERMITS);
+        Ok(Listener {
+            tcp,
+            slots: Arc::new(Semaphore::new(self.options.max_connections)),
+            place: self,
+        })
     }
-    options.sockets.apply(&socket)?;
-    socket.bind(&addr.into())?;
-    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
-    let tcp = TcpListener::from_std(socket.into())?;
-    let local = tcp.local_addr()?;
-    Ok((tcp, local))
 }
 
 /// Whether an accept error is of the one connection that was next in the
@@ -225,21 +238,6 @@ fn of_connection(error: &io::Error) -> bool {
             | NetworkUnreachable
             | HostUnreachable
     )
-}
-
-fn advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another process listens there (`ss -ltnp` names it): stop it or choose another port"
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "the address is not of this host, or its family is turned off: choose one that `ip addr` shows"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "the port is privileged or the address reserved: choose a port from 1024 up"
-        }
-        _ => "check the address, the open file limit (`ulimit -n`) and the host's IPv6 setting",
-    }
 }
 
 #[cfg(test)]

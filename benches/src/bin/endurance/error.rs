@@ -14,11 +14,17 @@ pub(crate) enum EnduranceError {
     )]
     NoProgram(PathBuf),
     #[error(transparent)]
-    Mesh(#[from] LocalError),
+    Mesh(Box<LocalError>),
     #[error("cannot read the metrics of {name}: {source}")]
     Metrics { name: String, source: GetError },
     #[error("the load cannot be sent: {0}")]
     Load(io::Error),
     #[error("no runtime: {0}")]
     Runtime(io::Error),
+}
+
+impl From<LocalError> for EnduranceError {
+    fn from(error: LocalError) -> Self {
+        Self::Mesh(Box::new(error))
+    }
 }

@@ -82,7 +82,7 @@ pub(crate) async fn run(
     let (session, result) = under_load(scenario, session, options).await;
     let keep = options.keep_logs || result.as_ref().is_ok_and(|report| !report.ok());
     match result {
-        Err(EnduranceError::Mesh(error)) => Ok(session.close(Err(error)).await?),
+        Err(EnduranceError::Mesh(error)) => Ok(session.close(Err(*error)).await?),
         Ok(mut report) if keep => {
             let folder = session.folder().display().to_string();
             report.notes.push(format!("logs are in {folder}/logs"));

@@ -1,9 +1,11 @@
 //! Policies of inbound ports.
 //!
-//! What decides who may do what is never guessed: a route whose match we cannot
-//! express (a header, a query parameter, a regular expression) makes the policy
-//! invalid, since leaving the condition or the route out would let somebody in or
-//! lock somebody out.
+//! What decides who may do what is never guessed. A route may have conditions
+//! that this proxy can't check yet (hosts, headers, query parameters, regular
+//! expressions). To drop the condition or the route would let somebody in; to
+//! drop the policy would leave the default in force, which may let everybody in.
+//! So such a match is kept with its path and method alone, marked as unclear, and
+//! the requests it may be for are denied; all else of the policy holds.
 
 use super::{InField as _, Invalid, duration, each, metadata};
 use crate::policy::{
@@ -13,13 +15,13 @@ use crate::policy::{
 use ipnet::IpNet;
 use linkerd2_proxy_api::{
     grpc_route::GrpcRouteMatch,
-    http_route::{HttpRouteMatch, path_match},
+    http_route::{HostMatch, HttpRouteMatch, path_match},
     inbound::{
         self as api, authn,
         authn::permit_mesh_tls::{Clients, PermitClientIdentities},
         proxy_protocol::Kind,
     },
-    net,
+    meta, net,
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -125,27 +127,48 @@ fn authentication(permit: authn::Permit) -> Result<Authentication, Invalid> {
 }
 
 fn http_route(route: api::HttpRoute) -> Result<InboundRoute, Invalid> {
-    if !route.hosts.is_empty() {
-        return Err(unsupported("hosts"));
-    }
     let rules = route.rules.into_iter().map(|rule| rule.matches);
-    Ok(InboundRoute {
-        meta: metadata(route.metadata),
-        matches: alternatives(rules, http_match)?,
-        authorizations: each("authorizations", route.authorizations, authorization)?.into(),
-    })
+    let matches = alternatives(rules, http_match)?;
+    inbound_route(route.metadata, &route.hosts, matches, route.authorizations)
 }
 
 fn grpc_route(route: api::GrpcRoute) -> Result<InboundRoute, Invalid> {
-    if !route.hosts.is_empty() {
-        return Err(unsupported("hosts"));
-    }
     let rules = route.rules.into_iter().map(|rule| rule.matches);
+    let matches = alternatives(rules, grpc_match)?;
+    inbound_route(route.metadata, &route.hosts, matches, route.authorizations)
+}
+
+fn inbound_route(
+    meta: Option<meta::Metadata>,
+    hosts: &[HostMatch],
+    mut matches: Vec<RouteMatch>,
+    authorizations: Vec<api::Authz>,
+) -> Result<InboundRoute, Invalid> {
+    let meta = metadata(meta);
+    if !hosts.is_empty() {
+        if matches.is_empty() {
+            matches.push(all_paths());
+        }
+        for matched in &mut matches {
+            matched.unclear = Some("hosts");
+        }
+    }
+    for condition in matches.iter().filter_map(|matched| matched.unclear) {
+        tracing::warn!(route = %meta, condition, "Route can't be checked; requests that it may be for are denied");
+    }
     Ok(InboundRoute {
-        meta: metadata(route.metadata),
-        matches: alternatives(rules, grpc_match)?,
-        authorizations: each("authorizations", route.authorizations, authorization)?.into(),
+        meta,
+        matches,
+        authorizations: each("authorizations", authorizations, authorization)?.into(),
     })
+}
+
+fn all_paths() -> RouteMatch {
+    RouteMatch {
+        path: PathMatch::Prefix("/".into()),
+        method: None,
+        unclear: None,
+    }
 }
 
 /// The matches of all rules: any of them is enough. A rule without matches, or a
@@ -166,39 +189,44 @@ fn alternatives<M>(
 }
 
 fn http_match(matched: HttpRouteMatch) -> Result<RouteMatch, Invalid> {
-    if !matched.headers.is_empty() {
-        return Err(unsupported("headers"));
-    }
-    if !matched.query_params.is_empty() {
-        return Err(unsupported("query_params"));
-    }
+    let mut unclear = None;
     let path = match matched.path.and_then(|path| path.kind) {
-        None => PathMatch::Prefix("/".into()),
         Some(path_match::Kind::Prefix(prefix)) => PathMatch::Prefix(prefix.into()),
         Some(path_match::Kind::Exact(exact)) => PathMatch::Exact(exact.into()),
-        Some(path_match::Kind::Regex(_)) => return Err(unsupported("path.regex")),
+        Some(path_match::Kind::Regex(_)) => {
+            unclear = Some("path.regex");
+            PathMatch::Prefix("/".into())
+        }
+        None => PathMatch::Prefix("/".into()),
     };
+    if !matched.headers.is_empty() {
+        unclear = Some("headers");
+    } else if !matched.query_params.is_empty() {
+        unclear = Some("query_params");
+    }
     let method = matched.method.map(http::Method::try_from).transpose();
     Ok(RouteMatch {
         path,
         method: method.map_err(|error| Invalid::new("method", error))?,
+        unclear,
     })
 }
 
 fn grpc_match(matched: GrpcRouteMatch) -> Result<RouteMatch, Invalid> {
-    if !matched.headers.is_empty() {
-        return Err(unsupported("headers"));
-    }
+    let mut unclear = (!matched.headers.is_empty()).then_some("headers");
     let rpc = matched.rpc.unwrap_or_default();
     let path = match (&*rpc.service, &*rpc.method) {
         ("", "") => PathMatch::Prefix("/".into()),
-        ("", _) => return Err(unsupported("rpc.method without rpc.service")),
+        ("", _) => {
+            unclear = Some("rpc.method without rpc.service");
+            PathMatch::Prefix("/".into())
+        }
         (service, "") => PathMatch::Prefix(format!("/{service}").into()),
         (service, method) => PathMatch::Exact(format!("/{service}/{method}").into()),
     };
-    Ok(RouteMatch { path, method: None })
-}
-
-fn unsupported(field: &str) -> Invalid {
-    Invalid::new(field, "is not supported yet")
+    Ok(RouteMatch {
+        path,
+        method: None,
+        unclear,
+    })
 }

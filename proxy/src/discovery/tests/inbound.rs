@@ -55,6 +55,29 @@ async fn the_default_holds_until_the_controller_answers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_policy_that_cannot_be_read_denies_where_there_is_no_other() {
+    let Bench {
+        control, discovery, ..
+    } = bench();
+    let mut policy = discovery.inbound(8080);
+    let stream = control.ports.next().await.accept();
+    let stream = stream.send(Server::default());
+    policy.changed().await.unwrap();
+    assert_eq!(&*policy.borrow().meta.name, "unreadable");
+    assert!(policy.borrow_and_update().authorizations.is_empty());
+    let stream = stream.send(server(proxy_protocol::Kind::Http1(Default::default())));
+    policy.changed().await.unwrap();
+    assert_eq!(&*policy.borrow_and_update().meta.name, "web");
+    stream.fail(Status::not_found("unknown server"));
+    policy.changed().await.unwrap();
+    assert!(!policy.borrow_and_update().authorizations.is_empty());
+    let stream = control.ports.next().await.accept();
+    stream.send(Server::default());
+    policy.changed().await.unwrap();
+    assert!(policy.borrow().authorizations.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn ports_marked_opaque_are_so_by_default() {
     let Bench { discovery, .. } = bench();
     for (port, opaque) in [

@@ -3,7 +3,9 @@
 //! One connection carries all requests to an endpoint until the peer's limit
 //! of concurrent streams; then another is opened, because a stream that waits
 //! for a long-lived one to end would wait for ever. Requests that arrive while
-//! the first connection is being made share that attempt.
+//! the first connection is being made share that attempt. The first request
+//! goes at once; the others wait until the peer has told its limit, since what
+//! is beyond it would be refused (RFC 9113 section 5.1.2).
 
 use super::{ClientResponse, ClientSettings, Lease, SendError};
 use crate::{
@@ -11,7 +13,10 @@ use crate::{
         body::{Observed, RequestBody},
         error::BoxError,
     },
-    transport::connect::{Connector, Session},
+    transport::{
+        self,
+        connect::{Connector, Session},
+    },
 };
 use futures::future::poll_fn;
 use http::Request;
@@ -19,23 +24,42 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
+use tokio::{
+    sync::oneshot,
+    time::{MissedTickBehavior, timeout},
+};
 
 /// For the timeout of pings that are never sent.
 const NEVER: Duration = Duration::MAX;
+
+/// A limit that no peer can tell: the field has 32 bits, and none is the maximum.
+const UNTOLD: usize = usize::MAX - 1;
+
+/// hyper reads from a connection in a task of its own and does not say when the
+/// peer's settings have come, one round trip after it was made: look so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+type Driver = hyper::client::conn::http2::Connection<
+    TokioIo<transport::connect::Connection>,
+    RequestBody,
+    TokioExecutor,
+>;
 
 #[derive(Debug)]
 pub(super) struct H2Pool {
     connector: Arc<Connector>,
     settings: Arc<ClientSettings>,
     connections: Mutex<Vec<Connection>>,
-    /// Held while connecting, so that one connection is made at a time.
-    connecting: tokio::sync::Mutex<()>,
+    /// Held while connecting and until the peer's settings are there, so that
+    /// one connection is made at a time.
+    connecting: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +67,7 @@ struct Connection {
     sender: SendRequest<RequestBody>,
     /// Streams open now.
     streams: Arc<AtomicUsize>,
-    /// Streams the peer allows.
+    /// Streams the peer allows; one until it has told.
     limit: Arc<AtomicUsize>,
 }
 
@@ -59,7 +83,7 @@ impl H2Pool {
             connector,
             settings,
             connections: Mutex::default(),
-            connecting: tokio::sync::Mutex::default(),
+            connecting: Arc::default(),
         }
     }
 
@@ -85,14 +109,20 @@ impl H2Pool {
         if let Some(lease) = self.open() {
             return Ok(lease);
         }
-        let _connecting = self.connecting.lock().await;
+        let connecting = self.connecting.clone().lock_owned().await;
         // Another request may have connected while this one waited.
         if let Some(lease) = self.open() {
             return Ok(lease);
         }
-        let connection = self.connect().await?;
+        let (connection, settled) = self.connect().await?;
         let lease = connection.lease();
         self.connections.lock().push(connection);
+        let patience = self.connector.timeout;
+        tokio::spawn(async move {
+            let _connecting = connecting;
+            // Ends as well when the connection does, and when the peer is silent.
+            let _told = timeout(patience, settled).await;
+        });
         Ok(lease)
     }
 
@@ -108,7 +138,8 @@ impl H2Pool {
             .map(Connection::lease)
     }
 
-    async fn connect(&self) -> Result<Connection, BoxError> {
+    /// A new connection, and what ends when the peer has told its settings.
+    async fn connect(&self) -> Result<(Connection, oneshot::Receiver<()>), BoxError> {
         let io = self.connector.connect(Session::Http2).await?;
         let h2 = &self.settings.h2;
         let (sender, driver) = Builder::new(TokioExecutor::new())
@@ -119,29 +150,46 @@ impl H2Pool {
             .max_frame_size(h2.max_frame_size)
             .max_header_list_size(h2.max_header_list_size)
             .max_send_buf_size(h2.max_send_buffer)
+            .initial_max_send_streams(UNTOLD)
             .keep_alive_interval(h2.keepalive.map(|keepalive| keepalive.interval))
             .keep_alive_timeout(h2.keepalive.map_or(NEVER, |keepalive| keepalive.timeout))
             .handshake(TokioIo::new(io))
             .await?;
-        let limit = Arc::new(AtomicUsize::new(driver.current_max_send_streams()));
-        let mut driver = Box::pin(driver);
-        let told = limit.clone();
-        tokio::spawn(async move {
-            let result = poll_fn(|cx| {
-                let polled = driver.as_mut().poll(cx);
-                // The peer's settings arrive here and may change.
-                told.store(driver.current_max_send_streams(), Relaxed);
-                polled
-            });
-            if let Err(error) = result.await {
-                tracing::debug!(%error, "HTTP/2 connection failed");
-            }
-        });
-        Ok(Connection {
+        let limit = Arc::new(AtomicUsize::new(1));
+        let (settle, settled) = oneshot::channel();
+        tokio::spawn(drive(driver, limit.clone(), settle));
+        let connection = Connection {
             sender,
             streams: Arc::default(),
             limit,
-        })
+        };
+        Ok((connection, settled))
+    }
+}
+
+/// Drives a connection to its end and keeps its `limit` as the peer tells it;
+/// drops `settle` when it was told for the first time.
+async fn drive(driver: Driver, limit: Arc<AtomicUsize>, settle: oneshot::Sender<()>) {
+    let mut driver = pin!(driver);
+    let mut settle = Some(settle);
+    let mut look = tokio::time::interval(LOOK_AGAIN);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let result = poll_fn(|cx| {
+        let polled = driver.as_mut().poll(cx);
+        // Also seen at each request, and so kept up to date.
+        let max = driver.current_max_send_streams();
+        if max != UNTOLD {
+            limit.store(max, Relaxed);
+            settle = None;
+        }
+        // Until then, as long as somebody waits for it.
+        while settle.as_ref().is_some_and(|settle| !settle.is_closed())
+            && look.poll_tick(cx).is_ready()
+        {}
+        polled
+    });
+    if let Err(error) = result.await {
+        tracing::debug!(%error, "HTTP/2 connection failed");
     }
 }
 

@@ -32,6 +32,14 @@ impl Handle {
         self.0.violation.get().map(|violation| violation.reason())
     }
 
+    /// The violation in the body of the request being read, if there was one. A
+    /// request with a body in chunks has the handle among its extensions, as the
+    /// error of a request that failed for it may say nothing of it.
+    pub fn in_body(&self) -> Option<Violation> {
+        let violation = self.0.violation.get().copied();
+        violation.filter(|violation| violation.is_of_body())
+    }
+
     /// Tells that the next request was answered, and whether the answer makes a
     /// tunnel of the connection. [`Handle::watch`] calls it for every answer.
     pub(super) fn answered(&self, tunnel: bool) {

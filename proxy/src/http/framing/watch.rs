@@ -1,7 +1,7 @@
 //! Sees the answers, which decide whether a connection stays HTTP.
 
 use super::answers::Handle;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, header::TRANSFER_ENCODING};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
 use std::pin::Pin;
@@ -43,9 +43,13 @@ where
     type Error = S::Error;
     type Future = WatchedFuture<S::Future>;
 
-    fn call(&self, request: Request<In>) -> Self::Future {
+    fn call(&self, mut request: Request<In>) -> Self::Future {
         let connect = request.method() == Method::CONNECT;
         let handle = self.handle.clone();
+        // Only a body in chunks can still turn out to be a violation.
+        if request.headers().contains_key(TRANSFER_ENCODING) {
+            request.extensions_mut().insert(handle.clone());
+        }
         WatchedFuture {
             future: self.service.call(request),
             connect,

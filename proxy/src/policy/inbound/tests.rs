@@ -78,6 +78,7 @@ fn routes_match_whole_path_elements() {
     let prefix = RouteMatch {
         path: PathMatch::Prefix("/live".into()),
         method: Some(http::Method::GET),
+        unclear: None,
     };
     assert!(prefix.is_match(&http::Method::GET, "/live"));
     assert!(prefix.is_match(&http::Method::GET, "/live/x"));
@@ -86,6 +87,31 @@ fn routes_match_whole_path_elements() {
     let all = RouteMatch {
         path: PathMatch::Prefix("/".into()),
         method: None,
+        unclear: None,
     };
     assert!(all.is_match(&http::Method::PUT, "/anything"));
+}
+
+#[test]
+fn a_match_that_cannot_be_checked_is_none() {
+    let by_header = RouteMatch {
+        path: PathMatch::Prefix("/admin".into()),
+        method: None,
+        unclear: Some("headers"),
+    };
+    let plain = RouteMatch {
+        path: PathMatch::Exact("/admin/help".into()),
+        method: None,
+        unclear: None,
+    };
+    let route = InboundRoute {
+        meta: Metadata::of_default("test"),
+        matches: vec![by_header, plain],
+        authorizations: Arc::new([]),
+    };
+    let get = http::Method::GET;
+    assert!(!route.is_match(&get, "/admin/users"));
+    assert_eq!(route.unclear(&get, "/admin/users"), Some("headers"));
+    assert_eq!(route.unclear(&get, "/public"), None);
+    assert!(route.is_match(&get, "/admin/help"));
 }

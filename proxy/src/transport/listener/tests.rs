@@ -88,13 +88,25 @@ async fn a_dropped_accept_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn several_listeners_share_a_port_when_told_to() {
+async fn listeners_beside_the_first_share_its_port_and_strangers_do_not() {
     let options = ListenerOptions {
         reuse_port: true,
         ..OPTIONS
     };
     let first = Listener::bind(localhost(), options).unwrap();
-    Listener::bind(first.local_addr(), options).unwrap();
+    let second = first.place().clone().listen().unwrap();
+    assert_eq!(first.local_addr(), second.local_addr());
+    let error = Listener::bind(first.local_addr(), options).unwrap_err();
+    assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+    // Each takes what the kernel gives it.
+    let (mut firsts, mut seconds) = (0, 0);
+    while firsts == 0 || seconds == 0 {
+        let _client = TcpStream::connect(first.local_addr()).await.unwrap();
+        tokio::select! {
+            _ = first.accept() => firsts += 1,
+            _ = second.accept() => seconds += 1,
+        }
+    }
 }
 
 #[tokio::test]

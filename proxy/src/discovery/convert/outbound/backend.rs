@@ -54,17 +54,15 @@ fn balance(balancer: backend::BalanceP2c) -> Result<Dispatch, Invalid> {
 }
 
 fn queue(queue: Option<api::Queue>) -> Result<Queue, Invalid> {
-    let default = Queue::default();
     let Some(queue) = queue else {
-        return Ok(default);
+        return Ok(Queue::default());
     };
     let capacity = match queue.capacity {
         0 => return Err(Invalid::new("capacity", "is zero")),
         capacity => usize::try_from(capacity).unwrap_or(usize::MAX),
     };
-    let timeout = duration("failfast_timeout", queue.failfast_timeout)?;
     Ok(Queue {
-        capacity,
-        failfast_timeout: timeout.unwrap_or(default.failfast_timeout),
+        capacity: Some(capacity),
+        failfast_timeout: duration("failfast_timeout", queue.failfast_timeout)?,
     })
 }

@@ -3,15 +3,18 @@ use crate::{
     policy::{Authentication, ServerPolicy, ServerProtocol, inbound::Client},
 };
 use linkerd2_proxy_api::{
-    http_route::{HeaderMatch, HttpRouteMatch, PathMatch, path_match},
+    grpc_route::{GrpcRouteMatch, GrpcRpcMatch},
+    http_route::{HeaderMatch, HostMatch, HttpRouteMatch, PathMatch, QueryParamMatch, path_match},
     inbound::{
-        Authn, Authz, HttpRoute, Identity, IdentitySuffix, Network, ProxyProtocol, Server,
+        Authn, Authz, GrpcRoute, HttpRoute, Identity, IdentitySuffix, Network, ProxyProtocol,
+        Server,
         authn::{
             Permit, PermitMeshTls, PermitUnauthenticated,
             permit_mesh_tls::{Clients, PermitClientIdentities},
         },
+        grpc_route,
         http_route::Rule,
-        proxy_protocol::{Detect, Http1, Kind},
+        proxy_protocol::{Detect, Grpc, Http1, Kind},
     },
     meta,
     net::IpNetwork,
@@ -190,17 +193,6 @@ fn errors_name_the_field() {
     wide.networks[0].except[0].prefix_len = 33;
     let mut nobody = authz("x", "10.0.0.0/8", &[], anybody());
     nobody.authentication = None;
-    let regex = route(path_match::Kind::Regex(".*".into()), vec![]);
-    let mut header = route(path_match::Kind::Prefix("/".into()), vec![]);
-    header.rules[0].matches[0]
-        .headers
-        .push(HeaderMatch::default());
-    let http1 = |route| {
-        Kind::Http1(Http1 {
-            routes: vec![route],
-            local_rate_limit: None,
-        })
-    };
     for (message, expected) in [
         (Server::default(), "protocol.kind: is missing"),
         (
@@ -215,16 +207,70 @@ fn errors_name_the_field() {
             message(opaque(), vec![nobody]),
             "authorizations[0].authentication.permit: is missing",
         ),
-        (
-            message(http1(regex), vec![]),
-            "protocol.http1.routes[0].rules[0].matches[0].path.regex: is not supported yet",
-        ),
-        (
-            message(http1(header), vec![]),
-            "protocol.http1.routes[0].rules[0].matches[0].headers: is not supported yet",
-        ),
     ] {
         let error = server(message).unwrap_err();
         assert!(error.starts_with(expected), "{error}");
     }
+}
+
+#[test]
+fn conditions_that_cannot_be_checked_are_kept_as_such() {
+    let prefix = |path: &str| route(path_match::Kind::Prefix(path.into()), vec![]);
+    let regex = route(path_match::Kind::Regex("/a.*".into()), vec![]);
+    let mut header = prefix("/admin");
+    let matched = &mut header.rules[0].matches[0];
+    matched.headers.push(HeaderMatch::default());
+    let mut query = prefix("/admin");
+    let matched = &mut query.rules[0].matches[0];
+    matched.query_params.push(QueryParamMatch::default());
+    let mut host = prefix("/admin");
+    host.hosts.push(HostMatch::default());
+    let any_path_of_host = HttpRoute {
+        hosts: vec![HostMatch::default()],
+        ..HttpRoute::default()
+    };
+    for (route, condition, elsewhere) in [
+        (regex, "path.regex", Some("path.regex")),
+        (header, "headers", None),
+        (query, "query_params", None),
+        (host, "hosts", None),
+        (any_path_of_host, "hosts", Some("hosts")),
+    ] {
+        let kind = Kind::Http1(Http1 {
+            routes: vec![route],
+            local_rate_limit: None,
+        });
+        let open = authz("any", "10.1.0.0/16", &[], anybody());
+        let policy = server(message(kind, vec![open])).unwrap();
+        assert!(allows(&policy, "10.1.1.1", None), "the rest holds");
+        let [route] = &*policy.routes else { panic!() };
+        let get = http::Method::GET;
+        assert_eq!(route.unclear(&get, "/admin/users"), Some(condition));
+        assert_eq!(route.unclear(&get, "/other"), elsewhere, "{condition}");
+        assert!(!route.is_match(&get, "/admin/users"));
+    }
+}
+
+#[test]
+fn a_grpc_method_of_any_service_cannot_be_checked() {
+    let matched = |service: &str, method: &str| GrpcRouteMatch {
+        rpc: Some(GrpcRpcMatch {
+            service: service.into(),
+            method: method.into(),
+        }),
+        ..GrpcRouteMatch::default()
+    };
+    let kind = Kind::Grpc(Grpc {
+        routes: vec![GrpcRoute {
+            rules: vec![grpc_route::Rule {
+                matches: vec![matched("shop.Cart", "Add"), matched("", "Reset")],
+                filters: Vec::new(),
+            }],
+            ..GrpcRoute::default()
+        }],
+    });
+    let policy = server(message(kind, vec![])).unwrap();
+    let (route, post) = (&policy.routes[0], http::Method::POST);
+    assert!(route.is_match(&post, "/shop.Cart/Add"));
+    assert!(route.unclear(&post, "/any.Thing/Reset").is_some());
 }

@@ -80,7 +80,11 @@ fn a_service_is_detected_and_balanced() {
         let RouteAction::Dispatch(backends) = &route.action else {
             unreachable!("it has shares");
         };
-        assert_eq!(backends[0].0.queue, Queue::default());
+        let queue = Queue {
+            capacity: Some(100),
+            failfast_timeout: Some(Duration::from_secs(3)),
+        };
+        assert_eq!(backends[0].0.queue, queue);
         assert_eq!(backends[0].0.meta.to_string(), "service/shop/web:80");
     }
     assert_eq!(http1.meta.to_string(), "default/http");
