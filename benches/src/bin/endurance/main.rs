@@ -48,7 +48,7 @@ struct Args {
     #[arg(long)]
     json: bool,
     /// Loopback network to use, as three octets
-    #[arg(long, value_name = "A.B.C", default_value = "127.0.7")]
+    #[arg(long, value_name = "A.B.C", default_value = "127.0.51")]
     network: Network,
     /// The mesh binary [default: the one beside this]
     #[arg(long, value_name = "FILE")]

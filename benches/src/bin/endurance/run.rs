@@ -173,10 +173,10 @@ fn settings(scenario: Scenario, options: &Options) -> Settings {
         topology: Topology::new(options.network),
         program: options.program.clone(),
         policy: Policy::PeakEwma,
-        // Slow enough that some requests are always under way.
+        // Slow enough that each replica always has requests under way.
         replica: |index| ReplicaSettings {
-            base: Duration::from_millis(2),
-            tail: Duration::from_millis(10),
+            base: Duration::from_millis(5),
+            tail: Duration::from_millis(40),
             failure_rate: 0.0,
             seed: index.into(),
         },

@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) outage: Duration,
     /// From out of the slice to SIGTERM, as a preStop hook waits.
     pub(crate) pre_stop: Duration,
+    /// How often every replica is restarted.
+    pub(crate) restarts: u32,
     /// Between two replicas.
     pub(crate) pause: Duration,
     /// Life of a certificate.
@@ -126,7 +128,8 @@ impl Plan {
         settle: Duration::from_secs(5),
         outage: Duration::from_secs(30),
         pre_stop: Duration::from_secs(1),
-        pause: Duration::from_secs(3),
+        restarts: 3,
+        pause: Duration::from_secs(2),
         lifetime: Duration::from_secs(60),
         rotations: 10,
         churn: Duration::from_secs(60),
@@ -137,7 +140,8 @@ impl Plan {
         settle: Duration::from_secs(1),
         outage: Duration::from_secs(6),
         pre_stop: Duration::from_millis(200),
-        pause: Duration::from_millis(500),
+        restarts: 2,
+        pause: Duration::from_millis(300),
         lifetime: Duration::from_secs(6),
         rotations: 2,
         churn: Duration::from_secs(10),

@@ -18,27 +18,42 @@ pub(super) async fn happen(
     listed: bool,
 ) -> Result<(), EnduranceError> {
     let mut longest = Duration::ZERO;
-    for replica in 0..REPLICAS {
-        if listed {
-            subject.session.set_replicas(|index| index != replica)?;
-            subject.hold(subject.plan.pre_stop).await?;
+    for round in 1..=subject.plan.restarts {
+        for replica in 0..REPLICAS {
+            longest = longest.max(restart(subject, replica, listed).await?);
+            subject.hold(subject.plan.pause).await?;
         }
-        let (app, proxy) = (Part::App(replica), Part::Proxy(replica));
-        let asked = Instant::now();
-        subject.session.stop(proxy).await?;
-        longest = longest.max(asked.elapsed());
-        subject.session.stop(app).await?;
-        subject.session.launch(&[app]).await?;
-        subject.session.launch(&[proxy]).await?;
-        subject.step(&format!("{} was restarted", app.name()));
-        if listed {
-            subject.session.set_replicas(|_| true)?;
-        }
-        subject.hold(subject.plan.pause).await?;
+        subject.step(&format!("every replica was restarted {round} times"));
     }
-    findings.notes.push(format!(
-        "the longest drain took {:.2} s",
-        longest.as_secs_f64()
-    ));
+    let text = format!("the longest drain took {:.2} s", longest.as_secs_f64());
+    if longest >= subject.session.settings().grace_period {
+        findings
+            .broken
+            .push(format!("{text}, so it ended by force"));
+    }
+    findings.notes.push(text);
     Ok(())
+}
+
+/// Restarts one replica and says how long its proxy drained.
+async fn restart(
+    subject: &mut Subject,
+    replica: u8,
+    listed: bool,
+) -> Result<Duration, EnduranceError> {
+    if listed {
+        subject.session.set_replicas(|index| index != replica)?;
+        subject.hold(subject.plan.pre_stop).await?;
+    }
+    let (app, proxy) = (Part::App(replica), Part::Proxy(replica));
+    let asked = Instant::now();
+    subject.session.stop(proxy).await?;
+    let drained = asked.elapsed();
+    subject.session.stop(app).await?;
+    subject.session.launch(&[app]).await?;
+    subject.session.launch(&[proxy]).await?;
+    if listed {
+        subject.session.set_replicas(|_| true)?;
+    }
+    Ok(drained)
 }

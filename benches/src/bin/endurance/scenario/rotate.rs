@@ -13,7 +13,7 @@ use super::{Findings, churn};
 use crate::error::EnduranceError;
 use crate::run::Subject;
 
-const REFRESHES: &str = "control_identity_cert_refreshes_total";
+const REFRESHES: &str = r#"control_identity_cert_refreshes_total{result="ok"}"#;
 /// An endpoint is away, then there, for so long.
 const HALF: Duration = Duration::from_millis(700);
 
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_counter_is_found() {
-        let text = format!("# TYPE {REFRESHES} counter\nx 1\n{REFRESHES} 12\n");
+        let text = format!("# TYPE x counter\nx 1\n{REFRESHES} 12\n");
         assert_eq!(value(&text), 12);
         assert_eq!(value(""), 0);
     }
