@@ -66,7 +66,12 @@ async fn a_client_that_resets_too_fast_is_cut_off_and_counted() {
         pending()
     });
     let server = async |mesh: &Mesh| mesh.pod("web").app(app).start().await;
-    let pair = pair(server, &[("OUTBOUND_MAX_RESETS_PER_SECOND", "5")]).await;
+    // All streams of a connection may be reset at once, so that limit is as low.
+    let settings = [
+        ("OUTBOUND_MAX_RESETS_PER_SECOND", "5"),
+        ("OUTBOUND_SERVER_HTTP2_MAX_CONCURRENT_STREAMS", "5"),
+    ];
+    let pair = pair(server, &settings).await;
     let tcp = TcpStream::connect(pair.client.outbound_addr()).await;
     let (send, connection) = h2::client::handshake(tcp.unwrap()).await.unwrap();
     let connection = tokio::spawn(connection);
