@@ -1,4 +1,4 @@
-//! The mesh command line: thin on purpose, each command is a file in [`commands`]. What runs a mesh on this machine is in [`local`],
+//! The mesh command line: thin on purpose, each command is a file in `commands`. What runs a mesh on this machine is in [`local`],
 //! public because the benches run one as well.
 #![forbid(unsafe_code)]
 
