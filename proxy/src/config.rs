@@ -32,7 +32,7 @@ use crate::{
     discovery::DiscoveryConfig,
     identity::IdentityConfig,
 };
-use std::{fmt, num::NonZeroUsize, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 /// All settings of a proxy. `Debug` prints what `/config` does: nothing secret.
 #[derive(Clone)]
@@ -83,6 +83,24 @@ pub fn process_vars() -> Vars {
     let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
     let vars = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
     vars.collect()
+}
+
+/// `ADMIN_LISTEN_ADDR` alone, for who only wants to ask the proxy something.
+///
+/// # Errors
+/// When it is wrong.
+pub(crate) fn admin_addr(vars: &Vars) -> Result<SocketAddr, InvalidConfig> {
+    let mut env = env::Env::new(vars);
+    let addr = process::admin_listen(&mut env);
+    match env.problems.is_empty() {
+        true => Ok(addr),
+        false => Err(InvalidConfig(env.problems)),
+    }
+}
+
+/// Reads a duration as settings are written.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    value::Value::parse(text)
 }
 
 impl Config {

@@ -4,6 +4,9 @@
 //! fraction of a core; `CORES` gives it more threads (see `app/workers.rs`). Admin
 //! has one of its own (see `admin`).
 
+mod wait;
+
+use self::wait::{InvalidWait, Wait};
 use crate::{
     admin::{self, Admin, Readiness, Shutdown},
     app::{App, AppError},
@@ -12,8 +15,11 @@ use crate::{
     log,
     metrics::Metrics,
 };
-use std::{future::pending, process::ExitCode};
-use tokio::signal::unix::{SignalKind, signal};
+use std::{fmt::Display, future::pending, io, process::ExitCode};
+use tokio::{
+    runtime::{self, Runtime},
+    signal::unix::{SignalKind, signal},
+};
 
 const USAGE: &str = "\
 mesh-proxy: the proxy beside every workload
@@ -29,19 +35,30 @@ docs/config.md. Inside of a pod the injector sets everything. By hand:
   MESH_PROXY_POLICY_SVC_ADDR=127.0.0.1:8090 \\
   mesh-proxy
 
+Commands:
+  await [--timeout 30s] [--port 4191]
+                 wait until the proxy is ready, as ADMIN_LISTEN_ADDR tells where
+                 it is; exit status 69 when it is not in time
+
 Options:
   -h, --help     print this
   -V, --version  print the version
 ";
 
-/// sysexits.h: the command was used wrongly, or the configuration is wrong.
+/// As sysexits.h: the proxy failed, the command was used wrongly, the proxy is not
+/// ready in time, the configuration is wrong.
+const EX_FAILURE: u8 = 1;
 const EX_USAGE: u8 = 64;
+const EX_UNAVAILABLE: u8 = 69;
 const EX_CONFIG: u8 = 78;
 
-/// Runs a proxy as the environment says, until it is told to stop.
+/// Runs a proxy as the environment says, until it is told to stop; or does what
+/// the arguments say instead.
 pub fn main_from_env() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
+    let mut args = std::env::args().skip(1);
+    match args.next().as_deref() {
         None => run_from_env(),
+        Some("await") => wait_from_env(args),
         Some("-h" | "--help") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -50,10 +67,10 @@ pub fn main_from_env() -> ExitCode {
             println!("mesh-proxy {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
-        Some(other) => {
-            eprintln!("mesh-proxy: unknown argument {other:?}; try --help");
-            ExitCode::from(EX_USAGE)
-        }
+        Some(other) => fail(
+            EX_USAGE,
+            format_args!("unknown argument {other:?}; try --help"),
+        ),
     }
 }
 
@@ -62,18 +79,35 @@ pub fn main_from_env() -> ExitCode {
 pub fn run_from_env() -> ExitCode {
     let config = match Config::from_env() {
         Ok(config) => config,
-        Err(error) => {
-            eprintln!("mesh-proxy: {error}");
-            return ExitCode::from(EX_CONFIG);
-        }
+        Err(error) => return fail(EX_CONFIG, error),
     };
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("mesh-proxy: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(EX_FAILURE, error),
     }
+}
+
+/// Waits until the proxy that has this environment is ready.
+fn wait_from_env(args: impl Iterator<Item = String>) -> ExitCode {
+    let wait = match Wait::parse(args, &config::process_vars()) {
+        Ok(wait) => wait,
+        Err(error @ InvalidWait::Argument(_)) => return fail(EX_USAGE, error),
+        Err(error @ InvalidWait::Config(_)) => return fail(EX_CONFIG, error),
+    };
+    match runtime().map(|runtime| runtime.block_on(wait.run())) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(late)) => fail(EX_UNAVAILABLE, late),
+        Err(error) => fail(EX_FAILURE, RunError::Runtime(error)),
+    }
+}
+
+fn fail(code: u8, error: impl Display) -> ExitCode {
+    eprintln!("mesh-proxy: {error}");
+    ExitCode::from(code)
+}
+
+fn runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// Why a proxy ended.
@@ -82,7 +116,7 @@ enum RunError {
     #[error(transparent)]
     App(#[from] AppError),
     #[error("the runtime can't start: {0}")]
-    Runtime(#[from] std::io::Error),
+    Runtime(#[from] io::Error),
     #[error("the log can't start: {0}")]
     Log(#[from] tracing_subscriber::util::TryInitError),
     #[error(transparent)]
@@ -95,10 +129,7 @@ fn run(config: Config) -> Result<(), RunError> {
         tracing::warn!(%name, "Unknown setting; see docs/config.md");
     }
     let metrics = Metrics::new(config.metrics);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let drained = runtime.block_on(run_app(config, metrics, log))?;
+    let drained = runtime()?.block_on(run_app(config, metrics, log))?;
     if let Drained::Forced { remaining } = drained {
         tracing::warn!(remaining, "Connections closed by force");
     }
@@ -110,30 +141,28 @@ async fn run_app(config: Config, metrics: Metrics, log: log::Handle) -> Result<D
     let readiness = Readiness::default();
     let certified = readiness.wait_for("the first certificate of the identity service");
     let shutdown = Shutdown::default();
-    let _admin = Admin::start(
-        config.admin.clone(),
-        admin::Parts {
-            metrics: metrics.clone(),
-            ready: readiness.clone(),
-            log: Some(log),
-            settings: config.settings.clone(),
-            vars: config::process_vars(),
-            shutdown: shutdown.clone(),
-        },
-    )?;
+    let parts = admin::Parts {
+        metrics: metrics.clone(),
+        ready: readiness.clone(),
+        log: Some(log),
+        settings: config.settings.clone(),
+        vars: config::process_vars(),
+        shutdown: shutdown.clone(),
+    };
+    let _admin = Admin::start(config.admin.clone(), parts)?;
     let app = App::build(config, metrics)?;
-    let mut ready = app.ready();
+    let mut has_certificate = app.ready();
+    let becoming_ready = async {
+        // The sender lives as long as the app.
+        let _ = has_certificate.wait_for(|has| *has).await;
+        certified.done();
+        pending::<()>().await;
+    };
     let stop = async {
-        let certified = async {
-            // The sender lives as long as the app.
-            let _ = ready.wait_for(|ready| *ready).await;
-            certified.done();
-            pending::<()>().await;
-        };
         tokio::select! {
             () = signalled => {}
             () = shutdown.requested() => tracing::info!("Stopping: told by POST /shutdown"),
-            () = certified => {}
+            () = becoming_ready => {}
         }
         readiness.stop();
     };
@@ -141,7 +170,7 @@ async fn run_app(config: Config, metrics: Metrics, log: log::Handle) -> Result<D
 }
 
 /// Resolves at SIGTERM or SIGINT.
-fn signalled() -> std::io::Result<impl Future<Output = ()>> {
+fn signalled() -> io::Result<impl Future<Output = ()>> {
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
     Ok(async move {

@@ -53,9 +53,8 @@ pub struct MetricsConfig {
 
 impl AdminConfig {
     pub(super) fn read(env: &mut Env<'_>) -> Self {
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 4191));
         Self {
-            listen: env.or("ADMIN_LISTEN_ADDR", listen),
+            listen: admin_listen(env),
             shutdown_enabled: env.or("SHUTDOWN_ENDPOINT_ENABLED", false),
             max_connections: env.within("ADMIN_MAX_CONNECTIONS", 100, 1..=10_000),
             header_read_timeout: env.timeout("ADMIN_HEADER_READ_TIMEOUT", Duration::from_secs(10)),
@@ -130,6 +129,11 @@ impl Value for LogFormat {
             Self::Json => "json".into(),
         }
     }
+}
+
+pub(super) fn admin_listen(env: &mut Env<'_>) -> SocketAddr {
+    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 4191));
+    env.or("ADMIN_LISTEN_ADDR", default)
 }
 
 /// 0 cuts open work off at once.
