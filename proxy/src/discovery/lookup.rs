@@ -30,6 +30,12 @@ impl<T> Lookup<T> {
         value.expect("a lookup is made once there is a value, and values are only replaced")
     }
 
+    /// Whether the value may change. One that never does says what was wrong with
+    /// the question, and is not to be kept: asked again, the answer may be another.
+    pub fn is_watched(&self) -> bool {
+        self.0.has_changed().is_ok()
+    }
+
     /// Waits for a value not seen yet by this lookup; `None` when there will be none.
     pub async fn changed(&mut self) -> Option<Arc<T>> {
         self.0.changed().await.ok()?;

@@ -116,7 +116,12 @@ impl Shared {
             return stack;
         }
         let lookup = self.discovery.outbound(target).await;
-        self.targets
-            .get_or_insert(target, || TargetStack::new(target, lookup, &self.metrics))
+        let is_watched = lookup.is_watched();
+        let stack = || TargetStack::new(target, lookup, &self.metrics);
+        if is_watched {
+            self.targets.get_or_insert(target, stack)
+        } else {
+            Arc::new(stack())
+        }
     }
 }
