@@ -7,10 +7,11 @@ use futures::future::join_all;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use mesh_integration::{
-    Pair, app,
+    Endpoint, Pair, app,
     body::{self, empty, full},
     client::{get, post, text, whole},
-    wait::{soon, until},
+    raw::Raw,
+    wait::{soon, stays, until},
     web,
 };
 use std::{
@@ -269,6 +270,97 @@ async fn a_goaway_beside_an_open_stream_fails_no_request() {
             assert_eq!(rsp.status(), 200, "{round}: {}", text(&rsp));
         }
         drop(long);
+    }
+}
+
+/// An application whose first connection says, once a request has come in full,
+/// that it has seen none: what a server that stops says of a request which was on
+/// its way. The others echo.
+fn leaves_once() -> mesh_integration::Application {
+    let first = Arc::new(AtomicBool::new(true));
+    app::connections(move |stream| {
+        let first = first.swap(false, Relaxed);
+        async move {
+            if first {
+                leave(stream).await;
+            } else {
+                echo(stream).await;
+            }
+        }
+    })
+}
+
+async fn leave(stream: TcpStream) {
+    const PREFACE: usize = 24;
+    const HEADER: usize = 9;
+    const END_STREAM: u8 = 1;
+    let mut raw = Raw::new(stream);
+    raw.take(PREFACE).await;
+    raw.send([0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
+    loop {
+        let header = raw.take(HEADER).await;
+        let len = usize::from(header[1]) << 8 | usize::from(header[2]);
+        raw.take(len).await;
+        // The last DATA or HEADERS of the request.
+        if header[3] <= 1 && header[4] & END_STREAM != 0 {
+            break;
+        }
+    }
+    // GOAWAY, last stream 0, NO_ERROR.
+    raw.send([[0, 0, 8, 7, 0, 0, 0, 0, 0].as_slice(), &[0; 8]].concat())
+        .await;
+    raw.rest().await;
+}
+
+async fn echo(stream: TcpStream) {
+    answer(stream, false).await;
+}
+
+/// Echoes, but refuses the first stream of the connection if told so.
+async fn answer(stream: TcpStream, mut refuses: bool) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((req, mut rsp))) = connection.accept().await {
+        if std::mem::take(&mut refuses) {
+            rsp.send_reset(h2::Reason::REFUSED_STREAM);
+            continue;
+        }
+        tokio::spawn(async move {
+            let mut body = req.into_body();
+            let mut tx = rsp.send_response(Response::new(()), false).unwrap();
+            while let Some(Ok(data)) = body.data().await {
+                tx.send_data(data, false).unwrap();
+            }
+            tx.send_data(Bytes::new(), true).unwrap();
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_a_stopping_server_has_not_seen_goes_to_its_next_connection() {
+    for behind_its_proxy in [true, false] {
+        let pair = Pair::start(leaves_once()).await;
+        if !behind_its_proxy {
+            pair.web
+                .endpoints([Endpoint::plain(pair.server.app_addr())]);
+        }
+        let mut http = pair.client.http2().await;
+        let rsp = whole(http.send(post(&web("/"), full("all of it"))).await).await;
+        assert_eq!((rsp.status().as_u16(), text(&rsp)), (200, "all of it"));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_stream_is_tried_again_once() {
+    for (always, status) in [(false, 200), (true, 502)] {
+        let first = AtomicBool::new(true);
+        let pair = Pair::start(app::connections(move |stream| {
+            let refuses = first.swap(false, Relaxed) || always;
+            answer(stream, refuses)
+        }))
+        .await;
+        let mut http = pair.client.http2().await;
+        let rsp = whole(http.send(post(&web("/"), full("once"))).await).await;
+        assert_eq!(rsp.status().as_u16(), status, "{}", text(&rsp));
     }
 }
 

@@ -6,6 +6,10 @@
 //! them, however the consumer polls: hyper does not ask again after a frame
 //! that leaves `is_end_stream`, so the end is looked for after every frame.
 
+mod replay;
+
+pub use replay::{Kept, Replay};
+
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -148,7 +152,7 @@ impl Observe for Frames {
 }
 
 /// A request body on its way to a server.
-pub type RequestBody = Observed<Incoming, Frames>;
+pub type RequestBody = Replay<Observed<Incoming, Frames>>;
 
 /// A response body: from upstream, or the proxy's own (an error, a notice).
 #[derive(Debug)]

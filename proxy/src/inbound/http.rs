@@ -5,7 +5,7 @@ use crate::{
     http::{
         Version,
         account::Account,
-        body::Observed,
+        body::{Observed, Replay},
         check::check,
         client::{ClientResponse, Lease},
         error::ProxyError,
@@ -127,7 +127,7 @@ async fn send(
     let connect = req.method() == http::Method::CONNECT;
     let upgrading = headers::is_upgrade(&req).then(|| hyper::upgrade::on(&mut req));
     let record = allowed.metrics.request(headers::is_grpc(req.headers()));
-    let req = req.map(|body| Observed::new(body, record.frames()));
+    let req = req.map(|body| Replay::new(Observed::new(body, record.frames())));
     let mut rsp = match shared.apps.client(conn.app).send(req, via).await {
         Ok(rsp) => rsp,
         Err(error) => {

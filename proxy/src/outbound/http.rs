@@ -10,7 +10,7 @@ use crate::{
     http::{
         Version,
         account::Account,
-        body::{Observed, ResponseBody},
+        body::{Observed, Replay, ResponseBody},
         check::check,
         client::SendError,
         error::{BoxError, Kind, ProxyError},
@@ -146,7 +146,7 @@ impl TargetStack {
         };
         let grpc = headers::is_grpc(req.headers());
         let record = RouteRecord::new(&route.metrics, &choice.metrics, grpc);
-        let req = req.map(|body| Observed::new(body, record.frames()));
+        let req = req.map(|body| Replay::new(Observed::new(body, record.frames())));
         let sent = Instant::now();
         let backend = choice.backend(|policy| shared.backends.http(policy));
         match backend.balance.send(req).await {

@@ -7,57 +7,40 @@
 //! other they would each wait for a connect timeout of their own. The first
 //! request goes at once; the others wait until the peer has told its limit, since
 //! what is beyond it would be refused (RFC 9113 section 5.1.2).
+//!
+//! A request that a server has certainly not seen goes on another connection
+//! instead of failing: a server that stops does so just as requests are sent.
 
+mod connection;
+
+pub use self::connection::StreamGuard;
+
+use self::connection::{Connection, Pooled, Stream};
 use super::{ClientResponse, ClientSettings, Lease, SendError};
 use crate::{
     http::{
-        body::{Observed, RequestBody},
+        body::{Frames, Kept, Observed, RequestBody},
         error::BoxError,
     },
-    transport::{
-        self,
-        connect::{Connector, Session},
-    },
+    transport::connect::{Connector, Session},
 };
-use futures::future::poll_fn;
 use http::Request;
-use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use parking_lot::Mutex;
-use std::{
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
-use tokio::{
-    sync::oneshot,
-    time::{Instant, MissedTickBehavior, timeout},
-};
+use hyper::{body::Incoming, client::conn::TrySendError};
+use std::sync::Arc;
+use tokio::time::{Instant, timeout};
 
-/// For the timeout of pings that are never sent.
-const NEVER: Duration = Duration::MAX;
+/// How often a request that no server has seen is sent again on a new connection.
+const MAX_UNSEEN: usize = 1;
 
-/// A limit that no peer can tell: the field has 32 bits, and none is the maximum.
-const UNTOLD: usize = usize::MAX - 1;
-
-/// hyper reads from a connection in a task of its own and does not say when the
-/// peer's settings have come, one round trip after it was made: look so often.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
-
-type Driver = hyper::client::conn::http2::Connection<
-    TokioIo<transport::connect::Connection>,
-    RequestBody,
-    TokioExecutor,
->;
+/// Connections to one endpoint. A peer that allows fewer streams than it is
+/// asked for must not make us open one connection per request without end.
+const MAX_CONNECTIONS: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct H2Pool {
     connector: Arc<Connector>,
     settings: Arc<ClientSettings>,
-    connections: Mutex<Vec<Connection>>,
+    connections: Pooled,
     /// Held while connecting and until the peer's settings are there, so that
     /// one connection is made at a time; the last failure, for those who waited.
     connecting: Arc<tokio::sync::Mutex<Option<(Instant, Failure)>>>,
@@ -68,86 +51,78 @@ pub(super) struct H2Pool {
 #[error("{0}")]
 struct Failure(#[source] Arc<BoxError>);
 
-#[derive(Clone, Debug)]
-struct Connection {
-    sender: SendRequest<RequestBody>,
-    /// Streams open now.
-    streams: Arc<AtomicUsize>,
-    /// Streams the peer allows; one until it has told.
-    limit: Arc<AtomicUsize>,
-}
-
-/// A stream to be opened.
-struct Opening {
-    sender: SendRequest<RequestBody>,
-    guard: StreamGuard,
-    /// On a connection that was there before.
-    reused: bool,
-}
-
-/// One open stream of a connection.
-#[derive(Debug)]
-pub struct StreamGuard {
-    streams: Option<Arc<AtomicUsize>>,
-}
+/// The peer allows too few streams for the requests there are.
+#[derive(Debug, thiserror::Error)]
+#[error("all streams of {MAX_CONNECTIONS} HTTP/2 connections are in use")]
+struct NoStreams;
 
 impl H2Pool {
     pub(super) fn new(connector: Arc<Connector>, settings: Arc<ClientSettings>) -> Self {
         Self {
             connector,
             settings,
-            connections: Mutex::default(),
+            connections: Arc::default(),
             connecting: Arc::default(),
         }
     }
 
     pub(super) async fn warm(&self) -> Result<(), BoxError> {
-        self.lease().await.map(drop)
+        self.stream().await.map(drop)
     }
 
     pub(super) async fn send(
         &self,
         mut req: Request<RequestBody>,
     ) -> Result<ClientResponse, Box<SendError>> {
+        let mut unseen = 0;
         loop {
-            let mut opening = match self.lease().await {
-                Ok(opening) => opening,
+            let mut stream = match self.stream().await {
+                Ok(stream) => stream,
                 Err(cause) => return Err(SendError::connect(req, cause)),
             };
-            let error = match opening.sender.try_send_request(req).await {
+            let kept = Kept::of(&req);
+            let error = match stream.sender.try_send_request(req).await {
                 Ok(rsp) => {
-                    return Ok(rsp.map(|body| Observed::new(body, Lease::H2(opening.guard))));
+                    return Ok(rsp.map(|body| Observed::new(body, Lease::H2(stream.guard))));
                 }
-                Err(error) => SendError::send(error),
+                Err(error) => failed(error, kept),
             };
-            // A peer's GOAWAY on a connection with open streams is only seen by the
-            // next request; as that was not sent, it goes on another connection.
+            if error.unsent.is_some() {
+                self.forget(&stream.guard);
+            }
+            // A pool may hold any number of connections that are about to close.
+            unseen += usize::from(!stream.reused);
             match *error {
                 SendError {
                     unsent: Some(unsent),
                     ..
-                } if opening.reused => req = unsent,
+                } if unseen <= MAX_UNSEEN => req = unsent,
                 error => return Err(Box::new(error)),
             }
         }
     }
 
-    async fn lease(&self) -> Result<Opening, BoxError> {
-        if let Some(opening) = self.open() {
-            return Ok(opening);
+    /// No more streams on this connection: it is closing.
+    fn forget(&self, guard: &StreamGuard) {
+        self.connections.lock().retain(|c| !guard.is_of(c));
+    }
+
+    async fn stream(&self) -> Result<Stream, BoxError> {
+        if let Some(stream) = self.open() {
+            return Ok(stream);
         }
         let asked = Instant::now();
         let mut connecting = self.connecting.clone().lock_owned().await;
         // Another request may have connected while this one waited, or failed to.
-        if let Some(opening) = self.open() {
-            return Ok(opening);
+        if let Some(stream) = self.open() {
+            return Ok(stream);
         }
         if let Some((at, failure)) = &*connecting
             && *at >= asked
         {
             return Err(failure.clone().into());
         }
-        let (connection, settled) = match self.connect().await {
+        let (stream, settled) = match self.connect().await {
             Ok(made) => made,
             Err(cause) => {
                 let failure = Failure(Arc::new(cause));
@@ -155,110 +130,62 @@ impl H2Pool {
                 return Err(failure.into());
             }
         };
-        let opening = connection.lease(false);
-        self.connections.lock().push(connection);
         let patience = self.connector.timeout;
         tokio::spawn(async move {
             let _connecting = connecting;
             // Ends as well when the connection does, and when the peer is silent.
             let _told = timeout(patience, settled).await;
         });
-        Ok(opening)
+        Ok(stream)
     }
 
     /// A stream on a connection that has room, if there is one.
-    fn open(&self) -> Option<Opening> {
+    fn open(&self) -> Option<Stream> {
         let mut connections = self.connections.lock();
-        if connections.iter().any(|c| c.sender.is_closed()) {
-            connections.retain(|c| !c.sender.is_closed());
+        if connections.iter().any(Connection::is_closed) {
+            connections.retain(|c| !c.is_closed());
         }
         connections
             .iter()
             .find(|c| c.has_room())
-            .map(|c| c.lease(true))
+            .map(|c| c.stream(true))
     }
 
-    /// A new connection, and what ends when the peer has told its settings.
-    async fn connect(&self) -> Result<(Connection, oneshot::Receiver<()>), BoxError> {
+    /// A stream on a new connection, and what ends when the peer has told its settings.
+    async fn connect(&self) -> Result<(Stream, connection::Settled), BoxError> {
+        if self.connections.lock().len() >= MAX_CONNECTIONS {
+            return Err(NoStreams.into());
+        }
         let io = self.connector.connect(Session::Http2).await?;
-        let h2 = &self.settings.h2;
-        let (sender, driver) = Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(h2.initial_stream_window)
-            .initial_connection_window_size(h2.initial_connection_window)
-            .adaptive_window(h2.adaptive_window)
-            .max_frame_size(h2.max_frame_size)
-            .max_header_list_size(h2.max_header_list_size)
-            .max_send_buf_size(h2.max_send_buffer)
-            .initial_max_send_streams(UNTOLD)
-            .keep_alive_interval(h2.keepalive.map(|keepalive| keepalive.interval))
-            .keep_alive_timeout(h2.keepalive.map_or(NEVER, |keepalive| keepalive.timeout))
-            .handshake(TokioIo::new(io))
-            .await?;
-        let limit = Arc::new(AtomicUsize::new(1));
-        let (settle, settled) = oneshot::channel();
-        tokio::spawn(drive(driver, limit.clone(), settle));
-        let connection = Connection {
-            sender,
-            streams: Arc::default(),
-            limit,
-        };
-        Ok((connection, settled))
+        let pool = Arc::downgrade(&self.connections);
+        let (connection, settled) = Connection::start(io, &self.settings.h2, pool).await?;
+        let stream = connection.stream(false);
+        self.connections.lock().push(connection);
+        Ok((stream, settled))
     }
 }
 
-/// Drives a connection to its end and keeps its `limit` as the peer tells it;
-/// drops `settle` when it was told for the first time.
-async fn drive(driver: Driver, limit: Arc<AtomicUsize>, settle: oneshot::Sender<()>) {
-    let mut driver = pin!(driver);
-    let mut settle = Some(settle);
-    let mut look = tokio::time::interval(LOOK_AGAIN);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let result = poll_fn(|cx| {
-        let polled = driver.as_mut().poll(cx);
-        // Also seen at each request, and so kept up to date.
-        let max = driver.current_max_send_streams();
-        if max != UNTOLD {
-            limit.store(max, Relaxed);
-            settle = None;
-        }
-        // Until then, as long as somebody waits for it.
-        while settle.as_ref().is_some_and(|settle| !settle.is_closed())
-            && look.poll_tick(cx).is_ready()
-        {}
-        polled
-    });
-    if let Err(error) = result.await {
-        tracing::debug!(%error, "HTTP/2 connection failed");
+/// The error of a request that was kept: gives it back if the server has not
+/// seen it.
+fn failed(
+    error: TrySendError<Request<RequestBody>>,
+    kept: Kept<Observed<Incoming, Frames>>,
+) -> Box<SendError> {
+    let unseen = is_unseen(error.error());
+    let mut error = SendError::send(error);
+    if error.unsent.is_none() && unseen {
+        error.unsent = kept.again();
     }
+    error
 }
 
-impl Connection {
-    fn has_room(&self) -> bool {
-        self.streams.load(Relaxed) < self.limit.load(Relaxed)
-    }
-
-    fn lease(&self, reused: bool) -> Opening {
-        self.streams.fetch_add(1, Relaxed);
-        let streams = Some(self.streams.clone());
-        Opening {
-            sender: self.sender.clone(),
-            guard: StreamGuard { streams },
-            reused,
-        }
-    }
-}
-
-impl StreamGuard {
-    pub(super) fn release(&mut self) {
-        if let Some(streams) = self.streams.take() {
-            streams.fetch_sub(1, Relaxed);
-        }
-    }
-}
-
-impl Drop for StreamGuard {
-    fn drop(&mut self) {
-        self.release();
-    }
+/// Whether the server said, in a GOAWAY or by refusing the stream, that it has
+/// not processed it (RFC 9113 section 8.7). h2 gives the first error to no other
+/// stream, and to none that is answered.
+fn is_unseen(error: &hyper::Error) -> bool {
+    let h2 = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+    h2.is_some_and(|error| {
+        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (error.is_go_away() || error.is_reset() && refused)
+    })
 }
