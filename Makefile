@@ -25,6 +25,13 @@ ARGS ?=
 demo: ## Run the whole mesh on this machine (ARGS="--duration 5s --rps 200 --keep --json")
 	@$(CARGO) run $(LOCKED) --profile $(PROFILE) -p mesh -- demo $(ARGS)
 
+# An own network, so that it runs beside a demo. The control plane dies for 30 s, replicas restart, certificates rotate
+# ten times, endpoints come and go: about 13 minutes, or one with ARGS="all --short".
+.PHONY: endurance
+endurance: ## Prove that nothing is dropped (ARGS="outage|restart|rotate|churn|all --short --rps 500 --json")
+	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh -p mesh-bench --bin mesh --bin endurance
+	@$(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(PROFILE)/endurance $(or $(ARGS),all)
+
 ## Check -------------------------------------------------------------------------------------------
 
 # Rings that need more than the toolchain come last; each target says what it lacks.

@@ -5,17 +5,21 @@
 //! request to a dead service would hold its client, and our memory, for seconds.
 //!
 //! Linkerd feeds its balancer from a channel, with a worker task per balancer and a oneshot channel per request. Here
-//! the waiting requests are their own queue: a fair mutex, whose holder is at the head and the only one that watches
-//! the endpoints. A request that is cancelled leaves by being dropped, and without waiting there is no queue at all.
+//! the waiting requests are their own queue: all watch the endpoints, and are woken in the order in which they came.
+//! That they go on together matters on a busy machine. If each woke the next, one would leave the queue in each turn of
+//! the runtime, and where more arrive in a turn it would never be empty again: full, with every endpoint ready.
+//! A request that is cancelled leaves by being dropped, and without waiting there is no queue at all.
 
 use crate::{Balancer, Observer, Pick};
 use std::{
+    pin::pin,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout_at},
+    sync::Notify,
+    task::yield_now,
+    time::{Instant, sleep_until},
 };
 
 /// The bounds of waiting.
@@ -52,8 +56,8 @@ pub(crate) struct Queue {
     config: QueueConfig,
     waiting: AtomicUsize,
     failfast: AtomicBool,
-    /// Held by the head of the queue. Tokio's mutex is fair: it goes to who has waited longest.
-    head: Mutex<()>,
+    /// Wakes those who wait when failfast begins.
+    gave_up: Notify,
 }
 
 impl Queue {
@@ -62,7 +66,7 @@ impl Queue {
             config,
             waiting: AtomicUsize::new(0),
             failfast: AtomicBool::new(false),
-            head: Mutex::new(()),
+            gave_up: Notify::new(),
         }
     }
 
@@ -91,10 +95,12 @@ impl Queue {
         }
         let _place = self.enter(balancer)?;
         let deadline = *deadline.get_or_insert_with(|| self.deadline());
-        let _head = timeout_at(deadline, self.head.lock())
-            .await
-            .map_err(|_| QueueError::FailFast)?;
+        // Who has been woken and waits for its turn of the runtime comes first.
+        yield_now().await;
         loop {
+            let mut gave_up = pin!(self.gave_up.notified());
+            // Registered before the check, so that no failfast in between is missed.
+            gave_up.as_mut().enable();
             if let Some(pick) = try_pick() {
                 self.set_failfast(false, balancer.observer());
                 return Ok(pick);
@@ -102,9 +108,15 @@ impl Queue {
             if self.failfast.load(Ordering::Acquire) {
                 return Err(QueueError::FailFast);
             }
-            if timeout_at(deadline, balancer.available()).await.is_err() {
-                self.set_failfast(true, balancer.observer());
-                return Err(QueueError::FailFast);
+            tokio::select! {
+                biased;
+                () = balancer.available() => {}
+                () = gave_up => {}
+                () = sleep_until(deadline) => {
+                    self.set_failfast(true, balancer.observer());
+                    self.gave_up.notify_waiters();
+                    return Err(QueueError::FailFast);
+                }
             }
         }
     }
@@ -113,7 +125,9 @@ impl Queue {
         if self.failfast.load(Ordering::Acquire) && balancer.ready_len() == 0 {
             return Err(QueueError::FailFast);
         }
-        let more = |waiting| (waiting < self.config.capacity).then_some(waiting + 1);
+        // With an endpoint ready, those who wait do so for their turn of the runtime only.
+        let room = |waiting| waiting < self.config.capacity || balancer.ready_len() > 0;
+        let more = |waiting| room(waiting).then_some(waiting + 1);
         let before = self
             .waiting
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);

@@ -162,6 +162,29 @@ async fn newcomer_does_not_overtake_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn full_queue_is_empty_as_soon_as_an_endpoint_is_ready() {
+    let fixture = Fixture::new(1, 20);
+    let backend = fixture.backend(0);
+    backend.gate.shut();
+    let waiting: Vec<_> = (0..20).map(|request| spawn(&fixture, request)).collect();
+    settle().await;
+    backend.gate.open();
+    // More than one comes in each turn of the runtime, and none is refused.
+    let mut arriving = Vec::new();
+    for turn in 1..=5 {
+        arriving.extend((0..10).map(|request| spawn(&fixture, 100 * turn + request)));
+        tokio::task::yield_now().await;
+    }
+    settle().await;
+    let served = backend.served();
+    assert_eq!(served.len(), 70);
+    assert_eq!(served[..20], (0..20).collect::<Vec<_>>());
+    for request in waiting.into_iter().chain(arriving) {
+        request.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn full_queue_refuses_at_once() {
     let fixture = Fixture::new(1, 2);
     fixture.backend(0).gate.shut();
