@@ -14,14 +14,16 @@
 mod control;
 mod direction;
 mod env;
+mod h2;
 mod inbound;
 mod outbound;
 mod ports;
 mod process;
 mod value;
 
-pub use direction::{DirectionConfig, H2Settings};
+pub use direction::DirectionConfig;
 pub use env::{Problem, Setting, Vars};
+pub use h2::{H2ClientSettings, H2ServerSettings, H2Settings};
 pub use inbound::InboundConfig;
 pub use outbound::OutboundConfig;
 pub use ports::PortSet;
@@ -119,7 +121,7 @@ impl Config {
     pub fn from_vars(vars: &Vars) -> Result<Self, InvalidConfig> {
         let mut env = env::Env::new(vars);
         let env = &mut env;
-        let windows = direction::windows(env);
+        let windows = h2::windows(env);
         let inbound = InboundConfig::read(env, windows);
         let outbound = OutboundConfig::read(env, windows);
         let admin = AdminConfig::read(env);

@@ -1,7 +1,7 @@
 //! Settings of the clients of the control plane, discovery and identity.
 
 use super::{
-    direction::{backoff, h2_keepalive},
+    direction::backoff,
     env::Env,
     inbound::InboundConfig,
     outbound::OutboundConfig,
@@ -25,11 +25,14 @@ pub(super) struct ClientSettings {
 impl ClientSettings {
     pub(super) fn read(env: &mut Env<'_>) -> Self {
         let connect_timeout = env.timeout("CONTROL_CONNECT_TIMEOUT", Duration::from_secs(1));
-        // Without pings a dead controller is never noticed, so 0 is a default here.
-        let keepalive = h2_keepalive(env, "CONTROL_KEEP_ALIVE").unwrap_or_default();
+        let default = Keepalive::default();
         Self {
             connect_timeout,
-            keepalive,
+            // Without pings a dead controller would never be noticed.
+            keepalive: Keepalive {
+                interval: env.timeout("CONTROL_KEEP_ALIVE_INTERVAL", default.interval),
+                timeout: env.timeout("CONTROL_KEEP_ALIVE_TIMEOUT", default.timeout),
+            },
             backoff: backoff(env, "CONTROL_EXP_BACKOFF", Duration::from_secs(10)),
         }
     }

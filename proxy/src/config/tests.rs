@@ -45,8 +45,8 @@ fn defaults_are_linkerds_except_where_design_says_otherwise() {
         assert_eq!(common.detect_timeout, seconds(3));
         assert_eq!(common.http1_pool_idle_timeout, seconds(3));
         assert_eq!(common.max_in_flight, 100_000);
-        assert_eq!(common.h2_server.initial_stream_window, 65_535);
-        assert_eq!(common.h2_server.initial_connection_window, 1 << 20);
+        assert_eq!(common.h2_server.common.initial_stream_window, 65_535);
+        assert_eq!(common.h2_server.common.initial_connection_window, 1 << 20);
     }
     assert_eq!(inbound.connect_timeout, Duration::from_millis(300));
     assert_eq!(outbound.connect_timeout, seconds(1));
@@ -260,10 +260,10 @@ fn windows_set_once_hold_for_all_unless_set_apart() {
     ])
     .unwrap();
     let (inbound, outbound) = (&config.inbound.common, &config.outbound.common);
-    assert_eq!(inbound.h2_server.initial_stream_window, 200_000);
-    assert_eq!(inbound.h2_client.initial_stream_window, 100_000);
-    assert_eq!(outbound.h2_server.initial_stream_window, 100_000);
-    assert_eq!(outbound.h2_server.keepalive, None);
+    assert_eq!(inbound.h2_server.common.initial_stream_window, 200_000);
+    assert_eq!(inbound.h2_client.common.initial_stream_window, 100_000);
+    assert_eq!(outbound.h2_server.common.initial_stream_window, 100_000);
+    assert_eq!(outbound.h2_server.common.keepalive, None);
     assert_eq!(inbound.accept.keepalive, None);
     assert!(inbound.connect.keepalive.is_some());
 }

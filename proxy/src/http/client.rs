@@ -18,7 +18,7 @@ use super::{
     framing::Violation,
 };
 use crate::{
-    config::H2Settings,
+    config::H2ClientSettings,
     transport::connect::{ConnectError, Connector},
 };
 use http::{Request, Response};
@@ -38,7 +38,7 @@ pub struct ClientSettings {
     /// Fields of a response head.
     pub max_headers: usize,
     /// HTTP/2.
-    pub h2: H2Settings,
+    pub h2: H2ClientSettings,
 }
 
 /// A response with the connection it came on.

@@ -7,7 +7,7 @@
 
 use super::{Version, framing::Guarded};
 use crate::{
-    config::H2Settings,
+    config::H2ServerSettings,
     drain,
     limits::{ResetBudget, TooManyResets},
     transport::io::BoxIo,
@@ -45,7 +45,7 @@ pub struct ServerSettings {
     /// that it may have open at once, after a while without.
     pub max_resets_per_second: u32,
     /// HTTP/2.
-    pub h2: H2Settings,
+    pub h2: H2ServerSettings,
 }
 
 /// Why a connection ended other than by being done.
@@ -176,16 +176,17 @@ where
         inner: service,
         resets: resets.clone(),
     };
-    let h2 = &settings.h2;
+    let limits = &settings.h2;
+    let h2 = &limits.common;
     let connection = conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(h2.initial_stream_window)
         .initial_connection_window_size(h2.initial_connection_window)
         .adaptive_window(h2.adaptive_window)
-        .max_concurrent_streams(h2.max_concurrent_streams)
+        .max_concurrent_streams(limits.max_concurrent_streams)
         .max_frame_size(h2.max_frame_size)
         .max_header_list_size(h2.max_header_list_size)
-        .max_pending_accept_reset_streams(h2.max_pending_accept_reset_streams)
+        .max_pending_accept_reset_streams(limits.max_pending_accept_reset_streams)
         .max_send_buf_size(h2.max_send_buffer)
         .keep_alive_interval(h2.keepalive.map(|keepalive| keepalive.interval))
         .keep_alive_timeout(
