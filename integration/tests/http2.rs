@@ -11,7 +11,7 @@ use mesh_integration::{
     body::{self, empty, full},
     client::{get, post, text, whole},
     raw::Raw,
-    wait::{soon, stays, until},
+    wait::{soon, until},
     web,
 };
 use std::{

@@ -13,7 +13,7 @@
 
 mod connection;
 
-pub use self::connection::StreamGuard;
+pub(super) use self::connection::StreamGuard;
 
 use self::connection::{Connection, Pooled, Stream};
 use super::{ClientResponse, ClientSettings, Lease, SendError};

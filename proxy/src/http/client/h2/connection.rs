@@ -201,7 +201,8 @@ impl StreamGuard {
         streams.is_some_and(|streams| Arc::ptr_eq(streams, &connection.streams))
     }
 
-    pub(super) fn release(&mut self) {
+    /// The stream ended.
+    pub fn release(&mut self) {
         if let Some(streams) = self.streams.take() {
             streams.fetch_sub(1, Relaxed);
         }
