@@ -7,8 +7,11 @@
 //! the connection closed first) comes back with the error, so that the balancer
 //! can try another endpoint without having kept a copy.
 
+mod answer;
 mod h1;
 mod h2;
+
+pub use answer::AnswerError;
 
 use self::{h1::H1Pool, h2::H2Pool};
 use super::{
@@ -159,6 +162,14 @@ impl SendError {
             cause,
             stage: Stage::Connect,
             unsent,
+        })
+    }
+
+    fn answer(error: AnswerError) -> Box<Self> {
+        Box::new(Self {
+            cause: error.into(),
+            stage: Stage::Send,
+            unsent: None,
         })
     }
 
