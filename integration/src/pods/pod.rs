@@ -230,6 +230,12 @@ impl Pod {
         super::node::Node::link(&self.0.netns)
     }
 
+    /// Path of a file in the folder of one of its programs; other pods can read it too.
+    #[must_use]
+    pub fn file(&self, program: &str, name: &str) -> String {
+        self.0.dir.join(program).join(name).display().to_string()
+    }
+
     /// Runs a command to its end, as an application would.
     pub fn run<'c>(&self, command: impl IntoIterator<Item = &'c str>) -> Output {
         self.run_as(1000, command)
@@ -291,6 +297,11 @@ impl Pod {
     pub fn start_proxy(&self) {
         self.launch_proxy();
         self.proxy_ready();
+    }
+
+    /// Asks its proxy to stop gracefully, as Kubernetes does.
+    pub fn stop_proxy(&self) {
+        self.proxy().signal(rustix::process::Signal::TERM);
     }
 
     fn launch_proxy(&self) {
