@@ -16,6 +16,7 @@ const PACKAGES: &[&str] = &[
     "bash",
     "coreutils",
     "curl",
+    "grep",
     "iproute2",
     "mariadb-client-core",
     "mariadb-server-core",
@@ -92,10 +93,11 @@ fn fetch(folder: &Path) -> Result<(), String> {
     let mut archives: Vec<PathBuf> = archives.flatten().map(|entry| entry.path()).collect();
     archives.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
     for (done, archive) in archives.iter().enumerate() {
-        eprint!("\rpods: unpacking {}/{} ", done + 1, archives.len());
+        if done % 20 == 0 {
+            eprintln!("pods: unpacking {} of {}", done + 1, archives.len());
+        }
         unpack(archive, &root)?;
     }
-    eprintln!();
     fs::remove_dir_all(folder.join("archives")).map_err(write)?;
     fs::remove_dir_all(folder.join("lists")).map_err(write)
 }

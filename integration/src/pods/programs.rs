@@ -56,7 +56,7 @@ pub fn postgres() -> Program {
 #[must_use]
 pub fn mariadb(port: u16) -> Program {
     let script = "mkdir data
-         exec mariadbd --no-defaults --datadir=data --socket=$PWD/socket --port=$PORT --bind-address='*' \
+         exec mariadbd --no-defaults --datadir=$PWD/data --socket=$PWD/socket --port=$PORT --bind-address='*' \
            --skip-grant-tables --skip-name-resolve --innodb-flush-method=fsync --innodb-log-file-size=4M";
     Program::new("mariadb", script)
         .env("PORT", &port.to_string())
