@@ -35,6 +35,7 @@ mod load;
 mod mesh;
 pub mod peer;
 mod pod;
+pub mod pods;
 pub mod raw;
 pub mod wait;
 
