@@ -21,7 +21,9 @@ async fn each_by_each_path(cases: Vec<Case>, app: Application, log: Log) {
     let paths = Paths::start(app).await;
     for case in cases {
         for (path, addr) in paths.all() {
-            case.check(path, &exchange(addr, &case).await);
+            let came = exchange(addr, &case).await;
+            case.check(&came)
+                .unwrap_or_else(|wrong| panic!("{path}: {wrong}"));
             assert_eq!(log.take(), case.saw, "{path}: {}", case.name);
         }
     }

@@ -36,6 +36,9 @@ fn h2spec(way: Way) {
     let report = two.client.shell(&run).ok();
     let results = results(&report);
     assert_eq!(results.len(), CASES, "{report}");
+    for pod in two.proxied(way) {
+        assert!(pod.metric("request_total", &[]) > 50, "{}", pod.name());
+    }
     for result in results {
         let exception = EXCEPTIONS
             .iter()
