@@ -38,6 +38,7 @@ mod pod;
 mod process;
 pub mod programs;
 mod proxy;
+mod relay;
 mod root;
 mod service;
 mod wait;

@@ -16,6 +16,7 @@ const PACKAGES: &[&str] = &[
     "bash",
     "coreutils",
     "curl",
+    "ethtool",
     "grep",
     "iproute2",
     "mariadb-client-core",

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -13,6 +14,7 @@ use super::manifests::PodFacts;
 use super::netns::Netns;
 use super::process::{self, Output, Process, Program};
 use super::proxy::{self, ADMIN, ProxyFacts};
+use super::relay::Relay;
 use super::wait::until;
 
 /// A pod to be; [`PodBuilder::start`] makes it.
@@ -32,6 +34,7 @@ struct Spec {
     settings: Vec<(String, String)>,
     interception: Vec<String>,
     outside: Vec<IpAddr>,
+    delay: Option<Duration>,
 }
 
 impl<'a> PodBuilder<'a> {
@@ -44,6 +47,7 @@ impl<'a> PodBuilder<'a> {
             settings: Vec::new(),
             interception: Vec::new(),
             outside: Vec::new(),
+            delay: None,
         };
         Self {
             cluster,
@@ -102,6 +106,13 @@ impl<'a> PodBuilder<'a> {
         self
     }
 
+    /// Far away: every packet to and from it takes so much longer.
+    #[must_use]
+    pub fn far(mut self, delay: Duration) -> Self {
+        self.spec.delay = Some(delay);
+        self
+    }
+
     /// Its proxy is not started until [`Pod::start_proxy`]; interception is on from the beginning.
     #[must_use]
     pub fn proxy_later(mut self) -> Self {
@@ -141,6 +152,7 @@ pub struct Pod(Arc<Inner>);
 struct Inner {
     processes: Mutex<Vec<Arc<Process>>>,
     proxy: Mutex<Option<Arc<Process>>>,
+    _relay: Option<Relay>,
     netns: Netns,
     spec: Spec,
     ips: Vec<IpAddr>,
@@ -159,14 +171,21 @@ impl Pod {
         } else {
             spec.outside.clone()
         };
-        shared.node.attach(&netns, &ips);
         let dir = shared.dir.join(&spec.name);
-        std::fs::create_dir_all(&dir).unwrap();
         std::fs::create_dir_all(dir.join("home")).unwrap();
         std::os::unix::fs::chown(dir.join("home"), Some(1000), Some(1000)).unwrap();
+        let mut relay = spec.delay.map(|_| Relay::create(&netns));
+        shared
+            .node
+            .attach(&netns, &ips, relay.as_ref().map(Relay::netns));
+        if let (Some(relay), Some(delay)) = (&mut relay, spec.delay) {
+            let link = super::node::Node::link(&netns);
+            relay.start(delay, [(&shared.node.netns, &link), (&netns, "eth0")], &dir);
+        }
         let pod = Self(Arc::new(Inner {
             processes: Mutex::default(),
             proxy: Mutex::default(),
+            _relay: relay,
             netns,
             spec,
             ips,
