@@ -265,6 +265,17 @@ fn the_rules_are_those_printed_and_the_same_when_applied_again() {
 }
 
 #[test]
+fn linkerds_injector_can_start_it_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("linkerd2-proxy-init");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mesh-proxy"), &program).unwrap();
+    let flags = "--simulate --firewall-bin-path iptables-nft --ipv6=false -p 5143";
+    let output = Command::new(program).args(flags.split(' ')).output();
+    let printed = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(printed.contains("redirect to :5143"), "{printed}");
+}
+
+#[test]
 fn beside_other_redirections_nothing_is_applied() {
     in_pod("beside_other_redirections_nothing_is_applied", |pod| {
         let tables = "add table ip linkerd; add chain ip linkerd OUTPUT { type nat hook output \
