@@ -223,6 +223,10 @@ fn a_check_tells_whether_it_works() {
             &format!("--proxy-uid {USER}"),
             "whose connections are exempt",
         );
+        fails(
+            &format!("--proxy-gid {GROUP}"),
+            "the proxy's group, 1001, whose connections are exempt",
+        );
         let proxy = Proxy::new();
         fails("", "port 4140 is taken");
         drop(proxy);
