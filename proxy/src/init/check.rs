@@ -62,7 +62,7 @@ pub(crate) enum CheckError {
         listener: SocketAddr,
         found: Option<SocketAddr>,
     },
-    #[error("nothing could be tried: {0}")]
+    #[error("nothing could be tried, is there a default route? {0}")]
     NothingTried(String),
 }
 
