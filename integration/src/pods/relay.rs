@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::netns::Netns;
-use super::process::{Process, Program, run};
+use super::process::{Process, run};
+use super::program::Program;
 
 /// The namespace between node and pod, and the program in it.
 #[derive(Debug)]
