@@ -350,8 +350,8 @@ async fn a_request_that_a_stopping_server_has_not_seen_goes_to_its_next_connecti
 }
 
 #[tokio::test]
-async fn a_refused_stream_is_tried_again_once() {
-    for (always, status) in [(false, 200), (true, 502)] {
+async fn a_refused_stream_is_tried_again_until_failfast() {
+    for (always, status) in [(false, 200), (true, 503)] {
         let first = AtomicBool::new(true);
         let pair = Pair::start(app::connections(move |stream| {
             let refuses = first.swap(false, Relaxed) || always;

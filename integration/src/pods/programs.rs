@@ -1,6 +1,6 @@
 //! Real programs, ready to be run in a pod. Ports are those that people know, so that the controller's list of opaque ports applies.
 
-use super::process::Program;
+use super::program::Program;
 
 const POSTGRES_UID: u32 = 102;
 const MYSQL_UID: u32 = 103;

@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Trial> {
             lost(|cluster, pod| cluster.drop_packets(pod, 4143))
         }),
         one("faults::narrow_link", narrow_link),
+        one("faults::far_replica", far_replica),
         one("faults::paused_application", paused_application),
         one("faults::restarted_proxy", restarted_proxy),
         one("faults::restarted_control_plane", restarted_control_plane),
@@ -115,6 +116,47 @@ fn narrow_link() {
     assert!(speed.parse::<u64>().unwrap() < 2_700_000, "{said}");
     two.cluster.unlimit(&two.client);
     two.client.run(curl).ok();
+}
+
+/// The balancer goes by latency, so the far one is asked now and then only.
+fn far_replica() {
+    let cluster = Cluster::start();
+    let replica = |name| cluster.pod(name).meshed().run(programs::nginx());
+    let (near, far) = (
+        replica("near").start(),
+        replica("far").far(Duration::from_millis(50)).start(),
+    );
+    service(&cluster, &PORTS, &[&near, &far]);
+    let client = cluster.pod("client").meshed().start();
+    let url = format!("http://{}/", far.addr(8080));
+    let took = client
+        .run([
+            "curl",
+            "-sS",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{time_total}",
+            &url,
+        ])
+        .ok();
+    assert!(took.parse::<f64>().unwrap() > 0.1, "{took}");
+    client
+        .run([
+            "h2load",
+            "--h1",
+            "-c",
+            "4",
+            "-t",
+            "1",
+            "-n",
+            "400",
+            "http://web/",
+        ])
+        .ok();
+    let [near, far] =
+        [&near, &far].map(|pod| pod.metric("request_total", &["direction=\"inbound\""]));
+    assert!(near > 4 * far, "near {near}, far {far}");
 }
 
 fn paused_application() {
