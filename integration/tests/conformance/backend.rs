@@ -128,12 +128,19 @@ async fn lenient_body(
     chunked: bool,
     length: usize,
 ) -> io::Result<String> {
-    let mut body = vec![0; if chunked { 0 } else { length }];
+    if chunked {
+        return lenient_chunks(io).await;
+    }
+    let mut body = vec![0; length];
     io.read_exact(&mut body).await?;
-    while chunked {
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+async fn lenient_chunks(io: &mut BufStream<TcpStream>) -> io::Result<String> {
+    let mut body = Vec::new();
+    loop {
         let size = lenient_number(lenient_line(io).await?.trim(), 16);
         if size == 0 {
-            while !lenient_line(io).await?.is_empty() {}
             break;
         }
         let mut chunk = vec![0; size];
@@ -141,6 +148,7 @@ async fn lenient_body(
         body.append(&mut chunk);
         lenient_line(io).await?;
     }
+    while !lenient_line(io).await?.is_empty() {}
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
