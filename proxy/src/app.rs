@@ -83,7 +83,9 @@ impl App {
         let tls = Tls::new(identity.credentials().clone());
         let (signal, watch) = drain::channel();
         let ports = config.inbound.ports.iter().take(WATCHED_PORTS);
-        let ports = ports.map(|port| discovery.inbound(port)).collect();
+        let ports = ports
+            .filter_map(|port| discovery.inbound(port).ok())
+            .collect();
         let inbound = Inbound::new(inbound::Parts {
             settings: settings::inbound(&config.inbound, listeners.addrs()),
             discovery: discovery.clone(),

@@ -83,6 +83,11 @@ impl InboundMetrics {
         self.tcp_errors.count("identity required");
     }
 
+    /// Counts a connection to one port more than policies are watched for.
+    pub fn too_many_ports(&self) {
+        self.tcp_errors.count("too many ports");
+    }
+
     /// Connections of clients with `tls` to the application at `app`.
     pub fn tcp(&self, app: SocketAddr, tls: &PeerTls, server: &Metadata) -> Arc<TcpMetrics> {
         let labels = labels(app, tls, server);
@@ -103,7 +108,7 @@ impl InboundMetrics {
             .detected(outbound::metrics::result(detected), took);
     }
 
-    /// Counts a connection that came with a header.
+    /// Counts a connection that came with a header, and may.
     pub fn transport_header(&self, header: &TransportHeader, client: &str) {
         let session = match header.session {
             None => metrics::SessionProtocol::Opaque,

@@ -73,7 +73,17 @@ impl Conn {
             policy,
         });
         *self.allowed.lock() = Some(allowed.clone());
+        self.count_announced(metrics);
         Ok(allowed)
+    }
+
+    /// Counts the transport header, once, when policy has allowed something: its
+    /// labels are the client's choice.
+    fn count_announced(&self, metrics: &InboundMetrics) {
+        let announced = self.announced.lock().take();
+        if let (Some(header), Some(identity)) = (announced, self.tls.identity()) {
+            metrics.transport_header(&header, identity);
+        }
     }
 
     /// Index of the route for `req`, when there are routes.
@@ -129,6 +139,7 @@ impl Conn {
         match self.authorize_connection(&policy) {
             Ok(authorization) => {
                 decided(Authz::Allow, Some(&*authorization.meta));
+                self.count_announced(metrics);
                 Ok(())
             }
             Err(error) => {

@@ -48,9 +48,9 @@ impl Shared {
         client: SocketAddr,
         tls: &PeerTls,
     ) -> Option<TransportHeader> {
-        let Some(identity) = tls.identity() else {
+        if tls.identity().is_none() {
             return self.refuse_direct(client, "no client certificate");
-        };
+        }
         let session = io.get_ref().1;
         if session.server_name() != Some(self.tls.name()) {
             return self.refuse_direct(client, "it asks for another name");
@@ -63,10 +63,7 @@ impl Shared {
                 tracing::info!(%client, name = ?header.name, "Connection refused: this proxy is no gateway");
                 None
             }
-            Ok(header) => {
-                self.metrics.transport_header(&header, identity);
-                Some(header)
-            }
+            Ok(header) => Some(header),
             Err(error) => {
                 tracing::info!(%client, %error, "Transport header is broken");
                 None
