@@ -151,7 +151,7 @@ async fn many_stalled_streams_hold_up_no_other() {
     // All in one HTTP/2 connection between the proxies.
     let proxy = pair.client.outbound_addr();
     let stalled = join_all((0..40).map(|_| stalled(proxy))).await;
-    eprintln!("settled {}", settled(&sent).await);
+    settled(&sent).await;
     let rsp = soon("the quick one", pair.client.get(&web("/quick"))).await;
     assert_eq!(text(&rsp), "quick");
     drop(stalled);
