@@ -34,6 +34,7 @@ pub use lookup::Lookup;
 
 use crate::{
     control::{Channel, SharedResolver},
+    log::flood::sparsely,
     policy::{Metadata, OutboundPolicy, ServerPolicy, Target},
 };
 use cache::{Cache, Full};
@@ -96,7 +97,7 @@ impl Discovery {
         match self.outbound.get(target, || None, start) {
             Ok(rx) => Lookup::first(rx).await,
             Err(full) => {
-                tracing::warn!(%target, %full, "Refused a target");
+                sparsely!(warn, %target, %full, "Refused a target");
                 let mode = synthesize::Mode::Detect(self.shared.config.detect_timeout);
                 let (parent, status) = (
                     Metadata::of_default("too-many-targets"),

@@ -25,6 +25,7 @@ use crate::{
     drain,
     http::{Version, client::ClientSettings, server::ServerSettings},
     limits::Limit,
+    log::flood::sparsely,
     policy::ServerProtocol,
     tls::Tls,
     transport::{
@@ -129,7 +130,7 @@ impl Inbound {
     async fn intercepted(&self, io: TcpStream, client: SocketAddr, dst: SocketAddr) {
         let ips = &self.0.settings.ips;
         if !ips.is_empty() && !ips.contains(&dst.ip()) {
-            tracing::warn!(%client, %dst, "Connection to an address that is not ours refused");
+            sparsely!(warn, %client, %dst, "Connection to an address that is not ours refused");
             return;
         }
         let Some(conn) = self.0.conn(client, dst) else {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     http::error::{BoxError, Kind, ProxyError},
+    log::flood::sparsely,
     metrics::Authz,
     policy::{Authorization, InboundRoute, Metadata, ServerPolicy, ServerProtocol},
 };
@@ -123,7 +124,7 @@ impl Conn {
     ) -> ProxyError {
         let error = error.into();
         metrics.http_denied(self.app, &self.tls, &policy.meta, route);
-        tracing::info!(client = %self.client, %error, "Request denied");
+        sparsely!(info, client = %self.client, %error, "Request denied");
         self.unauthorized(error)
     }
 
@@ -144,7 +145,7 @@ impl Conn {
             }
             Err(error) => {
                 decided(Authz::Deny, None);
-                tracing::info!(client = %self.client, %error, "Connection denied");
+                sparsely!(info, client = %self.client, %error, "Connection denied");
                 Err(self.unauthorized(error))
             }
         }
