@@ -5,7 +5,7 @@
 //! prove, and the transport header for each protocol, already encoded.
 
 use super::{
-    header::{SessionProtocol, TransportHeader},
+    header::{self, SessionProtocol, TransportHeader},
     io::{CountBytes, Counted},
     listener::SocketOptions,
     orig_dst::normalise,
@@ -127,6 +127,15 @@ pub enum ConnectError {
         /// What is wrong with its identity.
         reason: Arc<str>,
     },
+    /// The peer did not agree to a transport header, so it would take one for
+    /// something else.
+    #[error("{addr} did not agree to {alpn}: that port is no inbound port of a proxy")]
+    NoHeader {
+        /// The address.
+        addr: SocketAddr,
+        /// What it should have agreed to.
+        alpn: &'static str,
+    },
     /// It leads back to this proxy.
     #[error("{addr} is this proxy's own listener {own}: what is sent there comes back")]
     Loop {
@@ -221,14 +230,17 @@ impl Connector {
             }
         };
         let connect = TlsConnector::from(tls.config.clone()).connect(tls.server_name.clone(), tcp);
-        match connect.await {
-            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-            Err(cause) => Err(ConnectError::Tls {
-                addr: self.addr,
-                server_name: tls.server_name.to_str().into_owned(),
-                cause,
-            }),
+        let stream = connect.await.map_err(|cause| ConnectError::Tls {
+            addr: self.addr,
+            server_name: tls.server_name.to_str().into_owned(),
+            cause,
+        })?;
+        let agreed = stream.get_ref().1.alpn_protocol() == Some(header::ALPN);
+        if self.header.is_some() && !agreed {
+            let (addr, alpn) = (self.addr, header::ALPN_NAME);
+            return Err(ConnectError::NoHeader { addr, alpn });
         }
+        Ok(Stream::Tls(Box::new(stream)))
     }
 
     fn tcp_error(&self, cause: io::Error) -> ConnectError {
