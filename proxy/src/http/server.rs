@@ -5,6 +5,9 @@
 //! connection is read through [`Guarded`], because hyper alone accepts framing
 //! that two parsers may read differently (RFC 9112 section 11.2).
 
+mod truncation;
+
+use self::truncation::{Breakable, Truncation};
 use super::{Version, framing::Guarded};
 use crate::{
     config::H2ServerSettings,
@@ -31,6 +34,9 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 use tower_service::Service;
+
+/// What an HTTP/1 connection is read from and written to.
+pub type ServerIo = Guarded<Breakable>;
 
 /// Limits on what a client may do to an HTTP server connection.
 #[derive(Clone, Debug)]
@@ -138,8 +144,9 @@ where
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
-    let (io, guard) = Guarded::new(io);
-    let service = guard.watch(TowerToHyperService::new(service));
+    let truncation = Truncation::default();
+    let (io, guard) = Guarded::new(Breakable::new(io, &truncation));
+    let service = truncation.watch(guard.watch(TowerToHyperService::new(service)));
     let connection = conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_read_timeout)

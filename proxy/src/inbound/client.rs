@@ -2,12 +2,17 @@
 
 use super::{Shared, demand::Demand, policy::Allowed};
 use crate::{
+    http::client::Client as HttpClient,
+    log::flood::sparsely,
     policy::{Metadata, ServerPolicy, ServerProtocol, inbound::Client},
     transport::header::TransportHeader,
 };
 use http::HeaderValue;
 use parking_lot::Mutex;
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::watch;
 
 /// What TLS told of the client.
@@ -45,6 +50,8 @@ pub(super) struct Conn {
     pub(super) demand: Demand,
     /// The policy of the application's port.
     pub(super) policy: watch::Receiver<Arc<ServerPolicy>>,
+    /// The application's HTTP client, from the first request on.
+    pub(super) http: OnceLock<Arc<HttpClient>>,
     /// What the client said the connection is for, until that is counted.
     pub(super) announced: Mutex<Option<TransportHeader>>,
     /// The last decision: the next request nearly always gets the same.
@@ -59,7 +66,7 @@ impl Shared {
             Ok(policy) => policy,
             Err(full) => {
                 self.metrics.too_many_ports();
-                tracing::warn!(%client, port = app.port(), %full, "Connection refused");
+                sparsely!(warn, %client, port = app.port(), %full, "Connection refused");
                 return None;
             }
         };
@@ -70,6 +77,7 @@ impl Shared {
             app,
             demand: self.settings.demands.of_port(app.port()),
             policy,
+            http: OnceLock::new(),
             announced: Mutex::new(None),
             allowed: Mutex::new(None),
         })

@@ -19,6 +19,7 @@ use crate::{
 };
 use ::metrics::Counter;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Makes and holds the handles of the inbound path. Clones share them.
 #[derive(Clone)]
@@ -39,11 +40,14 @@ pub struct AllowedMetrics {
     grpc: Arc<metrics::InboundHttpMetrics>,
 }
 
-/// Follows one request to the application.
+/// Follows one request to the application; counts it as cancelled when it is
+/// dropped before it has ended.
 pub struct AppRecord {
     endpoint: Arc<HttpEndpointMetrics>,
     route: Arc<metrics::InboundHttpMetrics>,
     protocol: RouteProtocol,
+    sent: Instant,
+    ended: bool,
 }
 
 impl InboundMetrics {
@@ -206,6 +210,8 @@ impl AllowedMetrics {
             endpoint: self.endpoint.clone(),
             route: route.clone(),
             protocol,
+            sent: Instant::now(),
+            ended: false,
         }
     }
 }
@@ -216,11 +222,27 @@ impl AppRecord {
         Frames(self.route.request_frame_size.clone())
     }
 
+    /// When the request came.
+    pub fn sent(&self) -> Instant {
+        self.sent
+    }
+
     /// Counts the request as not answered.
-    pub fn failed(&self, kind: Kind, latency: Duration) {
+    pub fn failed(mut self, kind: Kind) {
+        self.ended = true;
+        let (error, latency) = (kind.row().label, self.sent.elapsed());
         self.endpoint
-            .response(None, Class::Failure, None, kind.row().label, latency);
+            .response(None, Class::Failure, None, error, latency);
         self.route.status(None);
+    }
+}
+
+impl Drop for AppRecord {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.endpoint.canceled(self.sent.elapsed());
+            self.route.status(None);
+        }
     }
 }
 
@@ -230,6 +252,7 @@ impl Record for AppRecord {
     }
 
     fn done(&mut self, summary: &Summary) {
+        self.ended = true;
         summary.count(&self.endpoint);
         let status = match self.protocol {
             RouteProtocol::Http => Some(summary.status.as_u16()),

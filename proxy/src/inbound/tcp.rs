@@ -3,24 +3,25 @@
 use super::{Shared, client::Conn};
 use crate::{
     http::error::{Kind, ProxyError},
+    log::flood::sparsely,
     metrics::Authz,
     transport::{
         connect::{ConnectError, Session, track},
         io::Io,
-        splice::splice,
+        splice::join,
     },
 };
 
 /// Forwards `io` to the application as long as policy allows it.
 pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
     let tcp = shared.metrics.tcp(conn.app, &conn.tls, &conn.server());
-    let mut io = track(io, &tcp);
+    let io = track(io, &tcp);
     let work = async {
         if let Err(error) = conn.allow_connection(&shared.metrics) {
             shared.metrics.tcp_error(error.kind());
             return;
         }
-        let mut app = match shared
+        let app = match shared
             .apps
             .connector(conn.app)
             .connect(Session::Opaque)
@@ -34,12 +35,12 @@ pub(super) async fn forward(shared: &Shared, conn: Conn, io: impl Io) {
                 };
                 let error = ProxyError::new(kind, "connect", conn.app.to_string(), error);
                 shared.metrics.tcp_error(error.kind());
-                tracing::info!(client = %conn.client, %error, "Connection failed");
+                sparsely!(info, client = %conn.client, %error, "Connection failed");
                 return;
             }
         };
         tokio::select! {
-            result = splice(&mut io, &mut app, shared.settings.splice) => {
+            result = join(io, app, shared.settings.splice) => {
                 if let Err(error) = result {
                     tracing::debug!(client = %conn.client, %error, "Connection ended");
                 }

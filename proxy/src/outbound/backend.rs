@@ -2,8 +2,8 @@
 //!
 //! All connections to a service share one balancer, and so its connections and
 //! load estimates, whether they came by its cluster IP or by name, and over
-//! HTTP/1 or HTTP/2. A forward to one address is a balancer with one endpoint:
-//! the queue, fail-fast and recovery are the same.
+//! HTTP/1 or HTTP/2. A forward to one address is a balancer with one endpoint,
+//! which answers a failure to connect at once: it has no other to wait for.
 
 use super::{
     Settings,
@@ -142,9 +142,15 @@ impl Factory {
         let balancer = Balancer::with_observer(Config { policy }, observer);
         let refusal = LastRefusal::default();
         let told = refusal.clone();
+        let alone = matches!(backend.dispatch, Dispatch::Forward { .. });
         let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
             let refusal = told.clone();
-            make(addr, meta, Reports { gate, refusal })
+            let reports = Reports {
+                gate,
+                refusal,
+                alone,
+            };
+            make(addr, meta, reports)
         });
         let feed = feed(
             self.discovery.clone(),

@@ -7,11 +7,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server;
 
 /// Any stream of bytes both ways.
-pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<I: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for I {}
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Has the connection end in a reset when it is dropped, instead of a FIN: what
+    /// was sent is not all that was to be, and must not look like it.
+    fn reset_on_drop(&self);
+}
 
 /// A stream whose type was given up, at the joint of accept and protocol.
 pub struct BoxIo(Box<dyn Io>);
@@ -233,6 +237,43 @@ impl<I: AsyncWrite + Unpin, C: CountBytes> AsyncWrite for Counted<I, C> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
+}
+
+impl Io for TcpStream {
+    fn reset_on_drop(&self) {
+        // Fails only for a socket that is gone, and then nobody is to be told.
+        let _gone = self.set_zero_linger();
+    }
+}
+
+impl<I: Io> Io for server::TlsStream<I> {
+    /// Nor is there a `close_notify`, which is sent by a shutdown only.
+    fn reset_on_drop(&self) {
+        self.get_ref().0.reset_on_drop();
+    }
+}
+
+impl<I: Io> Io for Prefixed<I> {
+    fn reset_on_drop(&self) {
+        self.io.reset_on_drop();
+    }
+}
+
+impl<I: Io, C: CountBytes> Io for Counted<I, C> {
+    fn reset_on_drop(&self) {
+        self.io.reset_on_drop();
+    }
+}
+
+impl Io for BoxIo {
+    fn reset_on_drop(&self) {
+        self.0.reset_on_drop();
+    }
+}
+
+#[cfg(test)]
+impl Io for tokio::io::DuplexStream {
+    fn reset_on_drop(&self) {}
 }
 
 #[cfg(test)]

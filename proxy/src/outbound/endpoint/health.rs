@@ -19,6 +19,8 @@ pub struct Reports {
     pub gate: Gate,
     /// Why it does not.
     pub refusal: LastRefusal,
+    /// The backend is one address, and never has another endpoint.
+    pub alone: bool,
 }
 
 /// Whether the endpoint takes connections, and its way back.
@@ -45,6 +47,12 @@ impl Health {
             backoff: settings.connect_backoff,
             recovering: AtomicBool::new(false),
         }
+    }
+
+    /// Whether there is no other endpoint. Such a one is never shut: a request that
+    /// meets its refusal has nothing to wait for, and the next is the next attempt.
+    pub(super) fn is_alone(&self) -> bool {
+        self.reports.alone
     }
 
     /// Shuts the gate and tries `attempt` with back-off until it succeeds

@@ -3,7 +3,7 @@
 use super::{
     BoxFuture,
     health::{Health, Reports},
-    load::EndpointResponse,
+    load::{EndpointResponse, Unanswered},
 };
 use crate::{
     drain,
@@ -11,11 +11,11 @@ use crate::{
         Version,
         body::RequestBody,
         client::{Client, ClientResponse, SendError, Stage},
-        error::Kind,
+        error::{Fault, Kind},
         headers, orig_proto, upgrade,
     },
     metrics::HttpEndpointMetrics,
-    outbound::{Settings, metrics},
+    outbound::Settings,
     policy::{EndpointMeta, Hint},
     transport::{connect::Connector, splice::SpliceOptions},
 };
@@ -26,7 +26,6 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::time::Instant;
 use tower_service::Service;
 
 /// An endpoint that takes HTTP requests. Clones are the same endpoint.
@@ -87,18 +86,19 @@ impl HttpEndpoint {
         let connect = req.method() == http::Method::CONNECT;
         let upgrading = headers::is_upgrade(&req).then(|| hyper::upgrade::on(&mut req));
         let via = self.prepare(&mut req);
-        self.0.metrics.request();
-        let sent = Instant::now();
+        let unanswered = Unanswered::new(&self.0.metrics);
         let mut rsp = match self.0.client.send(req, via).await {
             Ok(rsp) => rsp,
             Err(mut error) => {
-                self.failed(&error, sent);
+                unanswered.failed(&error);
+                self.failed(&mut error);
                 if let Some(req) = &mut error.unsent {
                     give_back(req, was, upgrading);
                 }
                 return Err(error);
             }
         };
+        let sent = unanswered.answered();
         self.clean(&mut rsp, was, upgrading.is_some());
         if let Some(client) = upgrading
             && upgrade::is_switched(&rsp, connect)
@@ -136,11 +136,14 @@ impl HttpEndpoint {
         }
     }
 
-    fn failed(&self, error: &SendError, sent: Instant) {
-        metrics::failed(&self.0.metrics, error, sent.elapsed());
+    fn failed(&self, error: &mut SendError) {
         // A request whose connection closed, or leads back to us, says nothing
         // about the endpoint.
         if error.stage != Stage::Connect || error.kind().0 == Kind::Loop {
+            return;
+        }
+        if self.0.health.is_alone() {
+            error.unsent = None;
             return;
         }
         let (endpoint, version) = (Arc::downgrade(&self.0), self.version());
@@ -192,5 +195,9 @@ impl Service<Request<RequestBody>> for HttpEndpoint {
 impl Unsent<Request<RequestBody>> for Box<SendError> {
     fn unsent(mut self) -> Result<Request<RequestBody>, Self> {
         self.unsent.take().ok_or(self)
+    }
+
+    fn is_endpoints(&self) -> bool {
+        self.kind().0.row().fault != Fault::Client
     }
 }

@@ -4,12 +4,12 @@ use crate::{
     http::{
         account::{Account, Record, Summary},
         body::Observed,
-        client::{ClientResponse, Lease},
+        client::{ClientBody, ClientResponse, SendError},
     },
     metrics::{Class, HttpEndpointMetrics},
+    outbound::metrics,
 };
 use http::Response;
-use hyper::body::Incoming;
 use mesh_balancer::{InFlight, Outcome, Track};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -22,7 +22,15 @@ pub struct EndpointResponse {
 }
 
 /// The body of an endpoint's response; its end releases load and connection.
-pub type EndpointBody = Observed<Observed<Incoming, Lease>, Account<Load>>;
+pub type EndpointBody = Observed<ClientBody, Account<Load>>;
+
+/// A request that was sent and has no answer; counted as cancelled when it is
+/// dropped.
+pub(super) struct Unanswered<'a> {
+    metrics: &'a HttpEndpointMetrics,
+    sent: Instant,
+    ended: bool,
+}
 
 /// Accounts for HTTP responses.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +55,38 @@ impl Track<EndpointResponse> for HttpTrack {
         };
         let account = Account::new(&rsp, sent, load);
         rsp.map(|body| Observed::new(body, account))
+    }
+}
+
+impl<'a> Unanswered<'a> {
+    /// Counts a request that is sent now.
+    pub(super) fn new(metrics: &'a HttpEndpointMetrics) -> Self {
+        metrics.request();
+        Self {
+            metrics,
+            sent: Instant::now(),
+            ended: false,
+        }
+    }
+
+    /// When it was sent, now that the answer's head is there.
+    pub(super) fn answered(mut self) -> Instant {
+        self.ended = true;
+        self.sent
+    }
+
+    /// Counts why there will be no answer.
+    pub(super) fn failed(mut self, error: &SendError) {
+        self.ended = true;
+        metrics::failed(self.metrics, error, self.sent.elapsed());
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.metrics.canceled(self.sent.elapsed());
+        }
     }
 }
 

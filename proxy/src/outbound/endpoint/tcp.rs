@@ -24,6 +24,17 @@ struct Tcp {
     health: Health,
 }
 
+/// Why an endpoint was not connected.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct Unconnected {
+    /// Why.
+    #[source]
+    pub cause: ConnectError,
+    /// Whether another endpoint may be.
+    again: bool,
+}
+
 impl TcpEndpoint {
     /// An endpoint reached by `connector`.
     pub fn new(connector: Connector, reports: Reports, settings: &Settings) -> Self {
@@ -33,32 +44,38 @@ impl TcpEndpoint {
         }))
     }
 
-    async fn connect(self) -> Result<Connection, ConnectError> {
-        let result = self.0.connector.connect(Session::Opaque).await;
-        if let Err(error) = &result
-            && !ConnectError::is_loop(error)
-        {
-            let endpoint = Arc::downgrade(&self.0);
-            self.0.health.recover(error, move || {
-                let endpoint = endpoint.upgrade();
-                async move {
-                    let endpoint = endpoint?;
-                    let ok = endpoint.connector.probe().await.is_ok();
-                    ok.then(|| endpoint.health.opened());
-                    Some(ok)
-                }
-            });
-        }
-        result
+    async fn connect(self) -> Result<Connection, Unconnected> {
+        let connected = self.0.connector.connect(Session::Opaque).await;
+        connected.map_err(|cause| {
+            // A loop does not end by another attempt.
+            let again = !self.0.health.is_alone() && !ConnectError::is_loop(&cause);
+            if again {
+                self.recover(&cause);
+            }
+            Unconnected { cause, again }
+        })
+    }
+
+    fn recover(&self, why: &ConnectError) {
+        let endpoint = Arc::downgrade(&self.0);
+        self.0.health.recover(why, move || {
+            let endpoint = endpoint.upgrade();
+            async move {
+                let endpoint = endpoint?;
+                let ok = endpoint.connector.probe().await.is_ok();
+                ok.then(|| endpoint.health.opened());
+                Some(ok)
+            }
+        });
     }
 }
 
 impl Service<()> for TcpEndpoint {
     type Response = Connection;
-    type Error = ConnectError;
-    type Future = BoxFuture<Connection, ConnectError>;
+    type Error = Unconnected;
+    type Future = BoxFuture<Connection, Unconnected>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Unconnected>> {
         Poll::Ready(Ok(()))
     }
 
@@ -67,12 +84,9 @@ impl Service<()> for TcpEndpoint {
     }
 }
 
-impl Unsent<()> for ConnectError {
-    /// Nothing is sent before there is a connection; but a loop stays one.
+impl Unsent<()> for Unconnected {
+    /// Nothing is sent before there is a connection.
     fn unsent(self) -> Result<(), Self> {
-        match self {
-            Self::Loop { .. } => Err(self),
-            _ => Ok(()),
-        }
+        if self.again { Ok(()) } else { Err(self) }
     }
 }
