@@ -12,13 +12,14 @@
 
 use crate::{Balancer, Observer, Pick};
 use std::{
+    future::poll_fn,
     pin::pin,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    task::Poll,
     time::Duration,
 };
 use tokio::{
     sync::Notify,
-    task::yield_now,
     time::{Instant, sleep_until},
 };
 
@@ -97,7 +98,7 @@ impl Queue {
         let _place = self.enter(balancer)?;
         let deadline = *deadline.get_or_insert_with(|| self.deadline());
         // Who has been woken and waits for its turn of the runtime comes first.
-        yield_now().await;
+        let_others_go().await;
         loop {
             let mut gave_up = pin!(self.gave_up.notified());
             // Registered before the check, so that no failfast in between is missed.
@@ -151,6 +152,20 @@ impl Queue {
             observer.failfast(active);
         }
     }
+}
+
+/// Lets the tasks run that are woken already. Tokio's `yield_now` would wake those who wait in it last come first.
+async fn let_others_go() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A place in the queue, given up when dropped.
