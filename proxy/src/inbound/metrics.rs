@@ -1,17 +1,16 @@
 //! What inbound traffic is counted as.
 
 use super::PeerTls;
+mod record;
+
+pub use self::record::AppRecord;
+
 use crate::{
     detect::Detected,
-    http::{
-        account::{Record, Summary},
-        body::Frames,
-        error::Kind,
-        rescue::OnError,
-    },
+    http::{error::Kind, rescue::OnError},
     metrics::{
-        self, Authz, Class, Direction, ErrorMetrics, HttpEndpointMetrics, Labels, Layer,
-        LimitMetrics, Metrics, NoTls, Peer, RouteProtocol, TcpMetrics,
+        self, Authz, Direction, ErrorMetrics, HttpEndpointMetrics, Labels, Layer, LimitMetrics,
+        Metrics, NoTls, Peer, RouteProtocol, TcpMetrics,
     },
     outbound,
     policy::Metadata,
@@ -38,16 +37,6 @@ pub struct AllowedMetrics {
     endpoint: Arc<HttpEndpointMetrics>,
     http: Arc<metrics::InboundHttpMetrics>,
     grpc: Arc<metrics::InboundHttpMetrics>,
-}
-
-/// Follows one request to the application; counts it as cancelled when it is
-/// dropped before it has ended.
-pub struct AppRecord {
-    endpoint: Arc<HttpEndpointMetrics>,
-    route: Arc<metrics::InboundHttpMetrics>,
-    protocol: RouteProtocol,
-    sent: Instant,
-    ended: bool,
 }
 
 impl InboundMetrics {
@@ -213,54 +202,5 @@ impl AllowedMetrics {
             sent: Instant::now(),
             ended: false,
         }
-    }
-}
-
-impl AppRecord {
-    /// Measures the request's frames.
-    pub fn frames(&self) -> Frames {
-        Frames(self.route.request_frame_size.clone())
-    }
-
-    /// When the request came.
-    pub fn sent(&self) -> Instant {
-        self.sent
-    }
-
-    /// Counts the request as not answered.
-    pub fn failed(mut self, kind: Kind) {
-        self.ended = true;
-        let (error, latency) = (kind.row().label, self.sent.elapsed());
-        self.endpoint
-            .response(None, Class::Failure, None, error, latency);
-        self.route.status(None);
-    }
-}
-
-impl Drop for AppRecord {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.endpoint.canceled(self.sent.elapsed());
-            self.route.status(None);
-        }
-    }
-}
-
-impl Record for AppRecord {
-    fn data(&mut self, bytes: usize) {
-        self.route.response_frame_size.record(bytes as f64);
-    }
-
-    fn done(&mut self, summary: &Summary) {
-        self.ended = true;
-        summary.count(&self.endpoint);
-        let status = match self.protocol {
-            RouteProtocol::Http => Some(summary.status.as_u16()),
-            RouteProtocol::Grpc => summary.grpc.map(u16::from),
-        };
-        self.route.status(status);
-        let seconds = summary.duration.as_secs_f64();
-        self.route.request_duration.record(seconds);
-        self.route.response_duration.record(seconds);
     }
 }
