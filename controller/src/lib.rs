@@ -22,6 +22,7 @@ pub mod generated;
 mod grpc;
 mod hub;
 mod identity;
+pub mod injector;
 mod metrics;
 mod model;
 mod policy;
