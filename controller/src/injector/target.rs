@@ -6,7 +6,10 @@
 
 use super::annotations::Annotations;
 use crate::model::ports::PortSet;
-use k8s_openapi::api::core::v1::{self, Container, ContainerPort, PodSpec};
+use k8s_openapi::{
+    api::core::v1::{self, Container, ContainerPort, PodSpec},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use serde_json::Value;
 
 /// Names of containers that are a proxy, ours or Linkerd's.
@@ -65,7 +68,7 @@ impl Target {
                 field: error.path().to_string(),
                 why: error.inner().to_string(),
             })?;
-        let owner = owner(&pod);
+        let owner = owner(&pod.metadata);
         Ok(Self {
             annotations: pod.metadata.annotations.unwrap_or_default(),
             owner,
@@ -163,12 +166,11 @@ impl Target {
 
 /// A ReplicaSet named after its Deployment and the hash of the template stands
 /// for the Deployment. Names that fit no label are left out.
-fn owner(pod: &v1::Pod) -> Option<Owner> {
-    let owners = pod.metadata.owner_references.as_ref()?;
+fn owner(metadata: &ObjectMeta) -> Option<Owner> {
+    let owners = metadata.owner_references.as_ref()?;
     let controller = owners.iter().find(|owner| owner.controller == Some(true));
     let owner = controller.or_else(|| owners.first())?;
-    let hash = pod
-        .metadata
+    let hash = metadata
         .labels
         .as_ref()
         .and_then(|labels| labels.get("pod-template-hash"));
@@ -180,6 +182,12 @@ fn owner(pod: &v1::Pod) -> Option<Owner> {
 }
 
 impl Owner {
+    /// The owner that a pod names, if it is of a readable shape.
+    pub(super) fn of(object: &Value) -> Option<Self> {
+        let metadata = object.get("metadata")?.clone();
+        owner(&serde_json::from_value(metadata).ok()?)
+    }
+
     /// An owner of a kind, in whatever case.
     #[must_use]
     pub fn new(kind: &str, name: &str) -> Self {

@@ -208,7 +208,7 @@ pub(in crate::injector) const LOG_LEVELS: Kind<String> = kind(
                 .any(|name| level.eq_ignore_ascii_case(name))
         };
         let right = |part: &str| match part.trim().split_once('=') {
-            Some((target, of)) => !target.is_empty() && !target.contains(['[', ' ']) && level(of),
+            Some((target, of)) => !target.is_empty() && !target.contains(' ') && level(of),
             None => level(part.trim()),
         };
         text.split(',').all(right).then(|| text.to_owned())
