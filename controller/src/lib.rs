@@ -39,6 +39,11 @@ pub use model::{
 };
 pub use source::directory::DirectoryError;
 
+/// How manifests are read: the same for the controller and the command line.
+pub mod manifests {
+    pub use crate::source::directory::{documents, read};
+}
+
 use std::future::Future;
 
 /// [`Controller::bind`], then [`Controller::run`].

@@ -55,24 +55,19 @@ impl<'a> Builder<'a> {
         if members.is_empty() {
             return;
         }
-        self.parent(path);
-        match self.object.pointer(path) {
-            Some(Value::Object(_)) => {
-                for (name, value) in members {
-                    self.add(format!("{path}/{}", escape(&name)), value);
-                }
-            }
-            _ => self.add(path.to_owned(), Value::Object(members)),
-        }
-    }
-
-    /// The map that `path` is a member of.
-    fn parent(&mut self, path: &str) {
-        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let missing = self.object.pointer(parent).is_none_or(Value::is_null);
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let missing = |path: &str| self.object.pointer(path).is_none_or(Value::is_null);
         let made = self.patch.0.iter().any(|add| add.path == parent);
-        if missing && !made {
-            self.add(parent.to_owned(), Value::Object(Map::new()));
+        if !missing(path) {
+            // Backwards: where order shows, each goes before what is there.
+            for (name, value) in members.into_iter().rev() {
+                self.add(format!("{path}/{}", escape(&name)), value);
+            }
+        } else if missing(parent) && !made {
+            let map = Map::from_iter([(name.to_owned(), Value::Object(members))]);
+            self.add(parent.to_owned(), Value::Object(map));
+        } else {
+            self.add(path.to_owned(), Value::Object(members));
         }
     }
 
@@ -110,6 +105,15 @@ fn escape(name: &str) -> String {
 }
 
 impl Patch {
+    /// Adds members to the map at `path`, or replaces those of the same names;
+    /// the map, and the one that it is in, are made if need be.
+    #[must_use]
+    pub fn members(object: &Value, path: &str, members: Map<String, Value>) -> Self {
+        let mut builder = Builder::new(object);
+        builder.members(path, members);
+        builder.finish()
+    }
+
     /// Does what the operations say.
     ///
     /// # Errors
