@@ -108,18 +108,8 @@ impl Done<'_> {
             return unchanged;
         }
         self.document += 1;
-        let value: Value = match manifests::read(text) {
-            Ok(Value::Null) => return unchanged,
-            Ok(value) => value,
-            Err(error) => {
-                let line = above + error.location().map_or(1, |location| location.line());
-                self.mistake(
-                    None,
-                    &format!("line {line}"),
-                    &format!("no valid YAML: {}", error.without_snippet()),
-                );
-                return unchanged;
-            }
+        let Some(value) = self.read(above, text) else {
+            return unchanged;
         };
         let mut changes = Vec::new();
         match object::all(&value) {
@@ -148,6 +138,20 @@ impl Done<'_> {
         }
     }
 
+    /// `None` for nothing, and for what is no YAML.
+    fn read(&mut self, above: u64, text: &str) -> Option<Value> {
+        match manifests::read(text) {
+            Ok(Value::Null) => None,
+            Ok(value) => Some(value),
+            Err(error) => {
+                let line = above + error.location().map_or(1, |location| location.line());
+                let why = format!("no valid YAML: {}", error.without_snippet());
+                self.mistake(None, &format!("line {line}"), &why);
+                None
+            }
+        }
+    }
+
     fn object(&mut self, object: &Object<'_>, action: &Action) -> Vec<Change> {
         match action {
             Action::Inject(injection) => self.inject(object, injection),
@@ -157,58 +161,59 @@ impl Done<'_> {
 
     fn inject(&mut self, object: &Object<'_>, injection: &Injection) -> Vec<Change> {
         let added = new_annotations(object, injection);
-        let annotate = |added| Patch::members(object.template, "/metadata/annotations", added);
+        let what = match added.is_empty() {
+            true => "has the annotations already",
+            false => "annotated",
+        };
+        let annotations = Patch::members(object.template, "/metadata/annotations", added);
         match object.role {
-            Role::Namespace if !injection.manual => match added.is_empty() {
-                true => return self.told(object, "has the annotations already", Vec::new()),
-                false => {
-                    return self.told(
-                        object,
-                        "annotated",
-                        additions(annotate(added), &object.path),
-                    );
-                }
-            },
-            Role::Workload => {}
+            Role::Workload => self.workload(object, injection, annotations, what),
+            Role::Namespace if !injection.manual => {
+                self.told(object, what, additions(annotations, &object.path))
+            }
             _ => {
-                let why = Skip::Unsupported(Unsupported::Kind(object.kind.clone()));
-                return self.skipped(object, &why);
+                let why = Unsupported::Kind(object.kind.clone());
+                self.skipped(object, &Skip::Unsupported(why))
             }
         }
-        let annotations = annotate(added.clone());
+    }
+
+    /// Annotated, it is shown to the injector; `what` is told of that it was.
+    fn workload(
+        &mut self,
+        object: &Object<'_>,
+        injection: &Injection,
+        annotations: Patch,
+        what: &str,
+    ) -> Vec<Change> {
         let mut template = object.template.clone();
         if let Err(error) = annotations.apply(&mut template) {
-            self.mistake(Some(object), "metadata.annotations", &error.to_string());
+            self.mistake(Some(object), &object.field("metadata"), &error.to_string());
             return Vec::new();
         }
-        match injector::patch(
-            &template,
-            owner(object),
-            &namespace(object, injection),
-            &injection.config,
-        ) {
-            Decision::Inject { patch, warnings } => {
-                for warning in warnings {
-                    self.report
-                        .push(format!("{}: {object}: warning: {warning}", self.file));
-                }
-                let mut changes = additions(annotations, &object.path);
-                if injection.manual {
-                    changes.extend(additions(patch, &object.path));
-                    return self.told(object, "injected", changes);
-                }
-                match added.is_empty() {
-                    true => self.told(object, "has the annotations already", changes),
-                    false => self.told(object, "annotated", changes),
-                }
-            }
-            Decision::Skip(skip) => self.skipped(object, &skip),
+        let namespace = namespace(object, injection);
+        let decision = injector::patch(&template, owner(object), &namespace, &injection.config);
+        let (patch, warnings) = match decision {
+            Decision::Inject { patch, warnings } => (patch, warnings),
+            Decision::Skip(skip) => return self.skipped(object, &skip),
             Decision::Refuse(errors) => {
-                for bad in errors {
-                    self.bad_annotation(object, &bad);
-                }
-                Vec::new()
+                errors
+                    .iter()
+                    .for_each(|bad| self.bad_annotation(object, bad));
+                return Vec::new();
             }
+        };
+        for warning in warnings {
+            let line = format!("{}: {object}: warning: {warning}", self.file);
+            self.report.push(line);
+        }
+        let mut changes = additions(annotations, &object.path);
+        match injection.manual {
+            true => {
+                changes.extend(additions(patch, &object.path));
+                self.told(object, "injected", changes)
+            }
+            false => self.told(object, what, changes),
         }
     }
 

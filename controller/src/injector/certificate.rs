@@ -25,6 +25,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
+use tokio::sync::watch;
 
 /// Life of a certificate and its root.
 const LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -33,6 +34,9 @@ const RENEW_AFTER: Duration = Duration::from_secs(20 * 24 * 3600);
 /// Between a change of the bundle and the use of it: API servers read the
 /// configuration by a watch, within seconds.
 const SETTLE: Duration = Duration::from_secs(3600);
+
+/// Between looks at the clock.
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +139,22 @@ impl Rotation {
             state => {
                 self.state = state;
                 Ok(Step::Waits)
+            }
+        }
+    }
+
+    /// Goes on for as long as the process lives. Each new bundle is sent, for
+    /// whoever writes it to the webhook configuration.
+    pub async fn run(mut self, bundles: watch::Sender<String>) {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            match self.step(SystemTime::now()) {
+                Ok(Step::Waits) => {}
+                Ok(step) => {
+                    tracing::info!(?step, "The injector's certificate changes");
+                    bundles.send_replace(self.bundle());
+                }
+                Err(error) => tracing::warn!(%error, "Can't renew the injector's certificate"),
             }
         }
     }
