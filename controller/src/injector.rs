@@ -1,6 +1,6 @@
 //! Gives a pod its proxy.
 //!
-//! [`patch`] is the whole decision, and pure: pod, namespace and configuration in,
+//! [`patch()`] is the whole decision, and pure: pod, namespace and configuration in,
 //! [`Decision`] out. The webhook ([`webhook`]) and `mesh inject` call the same
 //! function, so what a file shows is what the cluster does. What is injected
 //! is Linkerd's pod (`tests/it/inject.rs` compares with what its injector made),
