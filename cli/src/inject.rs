@@ -277,19 +277,20 @@ impl Done<'_> {
 /// Annotations that are not there yet, or other. `disabled` is the author's
 /// decision; a value that means nothing is reported, not covered up.
 fn new_annotations(object: &Object<'_>, injection: &Injection) -> Map<String, Value> {
-    let present = |name: &str| {
-        object
-            .template
-            .pointer("/metadata/annotations")?
-            .get(name)?
-            .as_str()
-    };
+    let annotations = object.template.pointer("/metadata/annotations");
+    let there = |name: &str| annotations?.get(name);
+    let present = |name: &str| there(name)?.as_str();
     let mut wanted: Vec<_> = injection
         .annotations
         .iter()
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if matches!(present(INJECT), None | Some("enabled" | "ingress")) {
+    // Who wrote `ingress` meant it, whatever the next run is told.
+    let over = match injection.mode {
+        Mode::Enabled => None,
+        Mode::Ingress => Some("enabled"),
+    };
+    if there(INJECT).is_none() || over.is_some() && present(INJECT) == over {
         wanted.push((INJECT.to_owned(), injection.mode.to_string()));
     }
     let new = wanted

@@ -133,6 +133,18 @@ fn flags_become_annotations() {
 }
 
 #[test]
+fn ingress_stays_ingress() {
+    let pod =
+        "kind: Pod\nmetadata: {annotations: {mesh.dev/inject: ingress}}\nspec: {containers: []}\n";
+    let output = done(&of(pod), &action(false));
+    assert_eq!(output.text, pod);
+    assert_eq!(
+        output.report,
+        ["web.yaml: Pod ?: has the annotations already"]
+    );
+}
+
+#[test]
 fn mistakes_name_file_document_and_field() {
     let good = "kind: Service\n---\n";
     for (text, told) in [
@@ -160,6 +172,10 @@ fn mistakes_name_file_document_and_field() {
         (
             "kind: Pod\nmetadata: {name: web, annotations: {mesh.dev/inject: maybe}}\nspec: {containers: []}\n",
             "web.yaml: document 2 (Pod web): metadata.annotations[mesh.dev/inject]: \"maybe\": expected enabled, disabled or ingress",
+        ),
+        (
+            "kind: Pod\nmetadata: {name: web, annotations: {mesh.dev/inject: true}}\nspec: {containers: []}\n",
+            "web.yaml: document 2 (Pod web): metadata.annotations.mesh.dev/inject: invalid type: boolean `true`",
         ),
     ] {
         let wrong = mistakes(&format!("{good}{text}"));

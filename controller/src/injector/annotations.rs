@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, fmt};
 pub const CONFIG_PREFIX: &str = "config.mesh.dev/";
 
 /// Names of Linkerd that have no effect here.
-const WITHOUT_EFFECT: [&str; 9] = [
+const WITHOUT_EFFECT: [&str; 8] = [
     "debug-image",
     "debug-image-pull-policy",
     "debug-image-version",
@@ -30,7 +30,6 @@ const WITHOUT_EFFECT: [&str; 9] = [
     "enable-external-profiles",
     "enable-gateway",
     "proxy-log-http-headers",
-    "proxy-enable-native-sidecar-probes",
     "trace-collector",
 ];
 
