@@ -40,13 +40,15 @@ pub mod programs;
 mod proxy;
 mod root;
 mod service;
-mod wait;
 
+pub use crate::process::Process;
 pub use cluster::{Builder as ClusterBuilder, Cluster, Families};
 pub use enter::main;
 pub use libtest_mimic::Trial;
 pub use netns::Netns;
 pub use pod::{Pod, PodBuilder};
-pub use process::{Output, Process, Program};
+pub use process::{Output, Program};
 pub use service::ServiceBuilder;
 pub use wait::{until, until_some};
+
+use crate::wait::blocking as wait;

@@ -11,10 +11,11 @@ use super::identities::{Identities, MESH_NAMESPACE};
 use super::manifests::Manifests;
 use super::netns::Netns;
 use super::node::Node;
-use super::process::{self, Process};
+use super::process;
 use super::proxy::any_address;
 use super::root::binary;
 use super::wait::until;
+use crate::process::Process;
 
 const IDENTITY: u16 = 8080;
 const DESTINATION: u16 = 8086;

@@ -11,9 +11,10 @@ use super::cluster::{Cluster, Shared};
 use super::interception::intercept;
 use super::manifests::PodFacts;
 use super::netns::Netns;
-use super::process::{self, Output, Process, Program};
+use super::process::{self, Output, Program};
 use super::proxy::{self, ADMIN, ProxyFacts};
 use super::wait::until;
+use crate::process::Process;
 
 /// A pod to be; [`PodBuilder::start`] makes it.
 #[derive(Debug)]
