@@ -42,7 +42,7 @@ test: $(RINGS) ## Run every test ring
 
 # One total at the end, because cargo prints one per test binary; a run of no test is a failure.
 SUM = awk '{ print; fflush() } /^test result:/ { passed += $$4; failed += $$6; skipped += $$8 } \
-	END { printf "$(1): %d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed == 0 }'
+	END { printf "$(1): %d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed + skipped == 0 }'
 
 .PHONY: test-unit
 test-unit: ## Ring 1: unit tests and those of several processes, no root needed (ARGS="-p mesh-proxy detect")

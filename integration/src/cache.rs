@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 /// The folder of this name, relative to the cache, after `fill` has filled it: once, and whoever comes second waits for the first.
 ///
-/// `fill` may find what an earlier attempt has left.
+/// `fill` may find what an earlier attempt has left; it returns which versions it has taken, for people to look up in `complete`.
 pub(crate) fn filled(
     name: &Path,
-    fill: impl FnOnce(&Path) -> Result<(), String>,
+    fill: impl FnOnce(&Path) -> Result<String, String>,
 ) -> Result<PathBuf, String> {
     let folder = root()?.join(name);
     let parent = folder.parent().unwrap_or(&folder);
@@ -22,9 +22,10 @@ pub(crate) fn filled(
     let lock = folder.with_added_extension("lock");
     let lock = File::create(lock).map_err(|error| failed("can't lock", error))?;
     lock.lock().map_err(|error| failed("can't lock", error))?;
-    if !folder.join("complete").exists() {
-        fill(&folder)?;
-        File::create(folder.join("complete")).map_err(|error| failed("can't write", error))?;
+    let complete = folder.join("complete");
+    if !complete.exists() {
+        let versions = fill(&folder)?;
+        fs::write(&complete, versions).map_err(|error| failed("can't write", error))?;
     }
     Ok(folder)
 }

@@ -36,18 +36,20 @@ mod netns;
 mod node;
 mod pod;
 mod process;
+mod program;
 pub mod programs;
 mod proxy;
+mod relay;
 mod root;
 mod service;
 
-pub use crate::process::Process;
 pub use cluster::{Builder as ClusterBuilder, Cluster, Families};
 pub use enter::main;
 pub use libtest_mimic::Trial;
 pub use netns::Netns;
 pub use pod::{Pod, PodBuilder};
-pub use process::{Output, Program};
+pub use process::{Output, Process};
+pub use program::Program;
 pub use service::ServiceBuilder;
 pub use wait::{until, until_some};
 

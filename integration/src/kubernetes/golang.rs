@@ -49,9 +49,10 @@ impl Build {
         required.expect("go.mod requires the module that it is for")
     }
 
-    fn build(&self, into: &Path) -> Result<(), String> {
+    /// Returns which Go it was.
+    fn build(&self, into: &Path) -> Result<String, String> {
         let title = format!("{} {}", self.title, self.version());
-        Command::new("go").arg("version").output().map_err(lacks)?;
+        let version = Command::new("go").arg("version").output().map_err(lacks)?;
         eprintln!("kubernetes: building {title} into {}, once", into.display());
         fs::create_dir_all(into)
             .map_err(|error| format!("can't make {} ({error})", into.display()))?;
@@ -64,7 +65,9 @@ impl Build {
         let said = follow(&title, BufReader::new(output), total);
         let status = child.wait().map_err(|error| error.to_string())?;
         let failed = || format!("{title} can't be built: {said}");
-        status.success().then_some(()).ok_or_else(failed)
+        let built = status.success().then_some(version.stdout);
+        let version = built.ok_or_else(failed)?;
+        Ok(String::from_utf8_lossy(&version).into_owned())
     }
 
     /// How many packages there are to compile when none has been yet.

@@ -11,11 +11,10 @@ use super::identities::{Identities, MESH_NAMESPACE};
 use super::manifests::Manifests;
 use super::netns::Netns;
 use super::node::Node;
-use super::process;
+use super::process::{self, Process};
 use super::proxy::any_address;
 use super::root::binary;
 use super::wait::until;
-use crate::process::Process;
 
 const IDENTITY: u16 = 8080;
 const DESTINATION: u16 = 8086;
@@ -37,7 +36,7 @@ impl Part {
         let number = node.number();
         let netns = Netns::create(&format!("{cluster}-{number}"));
         let ips = node.pod_ips(number);
-        node.attach(&netns, &ips);
+        node.attach(&netns, &ips, None);
         let process = Mutex::default();
         Self {
             netns,

@@ -86,8 +86,8 @@ impl Node {
         format!("pod{number}")
     }
 
-    /// Links a pod to this node and gives it these addresses.
-    pub(super) fn attach(&self, pod: &Netns, ips: &[IpAddr]) {
+    /// Links a pod to this node, through `relay` if there is one, and gives it these addresses.
+    pub(super) fn attach(&self, pod: &Netns, ips: &[IpAddr], relay: Option<&Netns>) {
         let link = Self::link(pod);
         pod.set(&[
             ("ipv6/conf/default/accept_dad", "0"),
@@ -95,10 +95,17 @@ impl Node {
             ("ipv4/ip_unprivileged_port_start", "0"),
         ]);
         let (v4, v6) = GATEWAY;
+        let (peer, peer_name) = relay.map_or((pod, "eth0"), |relay| (relay, "near"));
         let mut here = format!(
-            "link add {link} type veth peer name eth0 netns {}\n",
-            pod.name()
+            "link add {link} type veth peer name {peer_name} netns {}\n",
+            peer.name()
         );
+        if let Some(relay) = relay {
+            relay.ip(&format!(
+                "link add far type veth peer name eth0 netns {}\n",
+                pod.name()
+            ));
+        }
         here += &format!("addr add {v4}/32 dev {link}\naddr add {v6}/128 dev {link} nodad\n");
         here += &format!("link set {link} up\n");
         let mut there = "link set lo up\nlink set eth0 up\n".to_owned();
@@ -114,6 +121,9 @@ impl Node {
         }
         self.netns.ip(&here);
         pod.ip(&there);
+        if let Some(relay) = relay {
+            relay.ip("link set near up\nlink set far up\n");
+        }
     }
 
     /// Sends connections to a port of a service to its pods, instead of where they went before.

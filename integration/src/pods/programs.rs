@@ -1,6 +1,6 @@
 //! Real programs, ready to be run in a pod. Ports are those that people know, so that the controller's list of opaque ports applies.
 
-use super::process::Program;
+use super::program::Program;
 
 const POSTGRES_UID: u32 = 102;
 const MYSQL_UID: u32 = 103;
@@ -56,7 +56,7 @@ pub fn postgres() -> Program {
 #[must_use]
 pub fn mariadb(port: u16) -> Program {
     let script = "mkdir data
-         exec mariadbd --no-defaults --datadir=data --socket=$PWD/socket --port=$PORT --bind-address='*' \
+         exec mariadbd --no-defaults --datadir=$PWD/data --socket=$PWD/socket --port=$PORT --bind-address='*' \
            --skip-grant-tables --skip-name-resolve --innodb-flush-method=fsync --innodb-log-file-size=4M";
     Program::new("mariadb", script)
         .env("PORT", &port.to_string())

@@ -8,9 +8,8 @@ use super::control::ControlPlane;
 use super::identities::{control_plane, identity};
 use super::manifests::NAMESPACE;
 use super::netns::Netns;
-use super::process;
+use super::process::{self, Process};
 use super::root::binary;
-use crate::process::Process;
 
 /// Linkerd's uid for proxies, which interception exempts.
 const UID: u32 = 2102;

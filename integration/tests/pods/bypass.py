@@ -27,6 +27,12 @@ def option(level, name, value):
     return lambda client: client.setsockopt(level, name, value)
 
 
+def fast_open(client):
+    # A timeout would make it a socket that doesn't block, and connecting an error.
+    client.settimeout(None)
+    client.sendto(request, socket.MSG_FASTOPEN, (host, port))
+
+
 def as_uid(uid):
     os.setuid(uid)
     return ask()
@@ -56,7 +62,7 @@ tricks = {
     "a mark": lambda: ask(option(socket.SOL_SOCKET, socket.SO_MARK, 2102)),
     "around routes": lambda: ask(option(socket.SOL_SOCKET, socket.SO_DONTROUTE, 1)),
     "a mapped address": lambda: ask(family=socket.AF_INET6, address=f"::ffff:{host}"),
-    "fast open": lambda: ask(connect=lambda client: client.sendto(request, socket.MSG_FASTOPEN, (host, port))),
+    "fast open": lambda: ask(connect=fast_open),
     "the proxy's uid": lambda: as_uid(2102),
     "raw packets": raw,
     "packets on the link": packet,

@@ -34,7 +34,7 @@ fn postgres(way: Way) {
 
 fn mariadb(way: Way) {
     let two = Two::start(way, programs::mariadb(3306), &[(3306, 3306)]);
-    let sql = "create database d; create table d.t as select seq from seq_1_to_10000; select count(*), sum(seq) from d.t";
+    let sql = "create database d; use d; create table t as select seq from seq_1_to_10000; select count(*), sum(seq) from t";
     let said = two
         .client
         .run([

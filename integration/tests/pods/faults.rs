@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Trial> {
             lost(|cluster, pod| cluster.drop_packets(pod, 4143))
         }),
         one("faults::narrow_link", narrow_link),
+        one("faults::far_replica", far_replica),
         one("faults::paused_application", paused_application),
         one("faults::restarted_proxy", restarted_proxy),
         one("faults::restarted_control_plane", restarted_control_plane),
@@ -117,6 +118,47 @@ fn narrow_link() {
     two.client.run(curl).ok();
 }
 
+/// The balancer goes by latency, so the far one is asked now and then only.
+fn far_replica() {
+    let cluster = Cluster::start();
+    let replica = |name| cluster.pod(name).meshed().run(programs::nginx());
+    let (near, far) = (
+        replica("near").start(),
+        replica("far").far(Duration::from_millis(50)).start(),
+    );
+    service(&cluster, &PORTS, &[&near, &far]);
+    let client = cluster.pod("client").meshed().start();
+    let url = format!("http://{}/", far.addr(8080));
+    let took = client
+        .run([
+            "curl",
+            "-sS",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{time_total}",
+            &url,
+        ])
+        .ok();
+    assert!(took.parse::<f64>().unwrap() > 0.1, "{took}");
+    client
+        .run([
+            "h2load",
+            "--h1",
+            "-c",
+            "4",
+            "-t",
+            "1",
+            "-n",
+            "400",
+            "http://web/",
+        ])
+        .ok();
+    let [near, far] =
+        [&near, &far].map(|pod| pod.metric("request_total", &["direction=\"inbound\""]));
+    assert!(near > 4 * far, "near {near}, far {far}");
+}
+
 fn paused_application() {
     let two = Two::start(Way::MESHED, programs::nginx(), &PORTS);
     assert!(ok(&two.client));
@@ -158,12 +200,20 @@ fn restarted_control_plane() {
     });
 }
 
+/// The server wants an identity, so neither an expired one nor none (what a proxy falls back to without a controller) gets an answer.
 fn expired_certificates() {
     let cluster = Cluster::builder()
         .certificates_live(Duration::from_secs(10))
         .start();
-    let two = Two::in_cluster(cluster, Way::MESHED, programs::nginx(), &PORTS);
-    two.cluster.kill_identity();
+    let web = cluster
+        .pod("web")
+        .meshed()
+        .config("default-inbound-policy", "all-authenticated")
+        .run(programs::nginx());
+    let web = web.start();
+    service(&cluster, &PORTS, &[&web]);
+    let client = cluster.pod("client").meshed().start();
+    cluster.kill_identity();
     let expired = |pod: &Pod| {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -172,12 +222,10 @@ fn expired_certificates() {
         pod.metric("control_identity_cert_expiration_timestamp_seconds", &[]) < now
     };
     until("both certificates to expire", || {
-        expired(&two.client) && expired(&two.web)
+        expired(&client) && expired(&web)
     });
-    assert!(!ok(&two.client), "an expired certificate was taken");
-    two.cluster.start_identity();
-    until("new certificates", || {
-        !expired(&two.client) && !expired(&two.web)
-    });
-    until("an answer", || ok(&two.client));
+    assert!(!ok(&client));
+    cluster.start_identity();
+    until("an answer", || ok(&client));
+    assert!(!expired(&client) && !expired(&web));
 }

@@ -4,7 +4,7 @@ use mesh_integration::pods::{Trial, programs};
 
 use crate::way::{Two, Way, each_way};
 
-const CLIENT: &str = include_str!("../../src/pods/programs/grpc_client.py");
+const CLIENT: &str = include_str!("grpc_client.py");
 
 pub(crate) fn tests() -> Vec<Trial> {
     let kinds = [

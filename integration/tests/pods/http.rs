@@ -5,10 +5,10 @@ use mesh_integration::pods::{Trial, programs};
 use crate::way::{Two, Way, each_way};
 
 const PORTS: [(u16, u16); 3] = [(80, 8080), (81, 8081), (443, 8443)];
-const EVENTS: &str = include_str!("../../src/pods/programs/events.py");
-const WEBSOCKET: &str = include_str!("../../src/pods/programs/websocket_client.py");
+const EVENTS: &str = include_str!("events.py");
+const WEBSOCKET: &str = include_str!("websocket_client.py");
 /// What a proxy may grow by while a gigabyte passes: its buffers, not the body.
-const GROWTH: u64 = 24 << 20;
+const GROWTH: u64 = 4 << 20;
 
 pub(crate) fn tests() -> Vec<Trial> {
     let scenarios: [(&str, fn(Way)); 8] = [
