@@ -4,6 +4,7 @@
 //! mesh-test-pod                 waits for SIGTERM: the node's `pause`, and a sidecar with nothing to do
 //! mesh-test-pod serve PORT      answers HTTP/1 with the pod's name and the path
 //! mesh-test-pod get URL         prints the body; fails unless the status is 200
+//! mesh-test-pod resolve NAME    prints its addresses, a line each
 //! mesh-test-pod cat FILE        prints a file
 //! mesh-test-pod crash FILE      fails, but the second time it waits for SIGTERM: FILE tells
 //! ```
@@ -12,6 +13,7 @@
 use std::convert::Infallible;
 use std::env;
 use std::error::Error;
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use bytes::Bytes;
@@ -34,6 +36,7 @@ async fn main() -> ExitCode {
         [] => terminated().await,
         ["serve", port] => serve(port).await,
         ["get", url] => get(url).await,
+        ["resolve", name] => resolve(name).await,
         ["cat", file] => cat(file),
         ["crash", file] => crash(file).await,
         _ => Err("see the head of mesh-test-pod.rs".into()),
@@ -75,13 +78,24 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     Ok(Response::new(Full::from(body)))
 }
 
-/// Looks names up by itself: a static libc can't.
+/// With the search list of `/etc/resolv.conf`. Not by libc: a static one can't.
+async fn look_up(name: &str) -> Result<Vec<IpAddr>, Failure> {
+    let resolver = TokioResolver::builder_tokio()?.build()?;
+    Ok(resolver.lookup_ip(name).await?.iter().collect())
+}
+
+async fn resolve(name: &str) -> Result<(), Failure> {
+    for ip in look_up(name).await? {
+        println!("{ip}");
+    }
+    Ok(())
+}
+
 async fn get(url: &str) -> Result<(), Failure> {
     let uri: Uri = url.parse()?;
     let host = uri.host().ok_or("no host")?;
-    let resolver = TokioResolver::builder_tokio()?.build()?;
-    let ips = resolver.lookup_ip(host).await?;
-    let ip = ips.iter().next().ok_or("no address")?;
+    let ips = look_up(host).await?;
+    let ip = *ips.first().ok_or("no address")?;
     let stream = TcpStream::connect((ip, uri.port_u16().unwrap_or(80))).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

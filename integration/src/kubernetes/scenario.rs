@@ -1,13 +1,14 @@
 //! A named test of a cluster that all of them share.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use super::Cluster;
 
-type Body = Box<dyn FnOnce(Cluster) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+type Body = Box<dyn FnOnce(Cluster) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
 /// A test to be run against a cluster.
 pub struct Scenario {
@@ -19,7 +20,7 @@ pub struct Scenario {
 pub fn scenario<F, T>(name: &str, body: F) -> Scenario
 where
     F: FnOnce(Cluster) -> T + Send + 'static,
-    T: Future<Output = ()> + Send + 'static,
+    T: Future<Output = ()> + 'static,
 {
     Scenario {
         name: name.to_owned(),
@@ -38,24 +39,15 @@ impl Scenario {
         let (runtime, cluster) = (runtime.clone(), cluster.for_scenario());
         let Self { name, body } = self;
         Trial::test(name.clone(), move || {
-            let ended = runtime.block_on(async {
-                let ended = tokio::spawn(body(cluster.clone())).await;
+            let scenario = body(cluster.clone());
+            let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(scenario)));
+            runtime.block_on(async {
                 if ended.is_err() {
                     eprintln!("\n=== {name}\n{}", cluster.story().await);
                 }
                 cluster.clean_up(ended.is_err()).await;
-                ended
             });
-            ended.map_err(|error| match error.try_into_panic() {
-                Ok(panic) => failed(&*panic),
-                Err(error) => error.into(),
-            })
+            ended.map_err(|panic| resume_unwind(panic))
         })
     }
-}
-
-fn failed(panic: &(dyn std::any::Any + Send)) -> Failed {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("it panicked").into()
 }

@@ -155,7 +155,7 @@ impl Space {
     /// # Panics
     /// When that takes too long; names `what` was waited for.
     pub async fn until<T>(&self, what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-        wait::within(PATIENCE, format_args!("{what} in {}", self.name), async {
+        wait::within(PATIENCE, format!("{what} in {}", self.name), async {
             loop {
                 if let Some(value) = attempt().await {
                     return value;
