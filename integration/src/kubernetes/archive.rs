@@ -21,8 +21,6 @@ pub(super) struct Image<'a> {
     pub(super) name: &'a str,
     /// Who runs it: `2102` for what ships.
     pub(super) user: &'a str,
-    /// What it is started with, after its name.
-    pub(super) arguments: &'a [&'a str],
 }
 
 impl Image<'_> {
@@ -45,8 +43,7 @@ impl Image<'_> {
     }
 
     fn config(&self, layer: &str) -> serde_json::Value {
-        let mut entrypoint = vec![format!("/{}", self.name)];
-        entrypoint.extend(self.arguments.iter().map(|argument| (*argument).to_owned()));
+        let entrypoint = [format!("/{}", self.name)];
         json!({
             "architecture": architecture(),
             "os": "linux",
@@ -100,4 +97,53 @@ fn sha256(bytes: &[u8]) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+    use std::io::Read as _;
+
+    fn files(archive: &[u8]) -> HashMap<String, Vec<u8>> {
+        let mut archive = tar::Archive::new(archive);
+        let entries = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            (entry.path().unwrap().display().to_string(), content)
+        });
+        entries.collect()
+    }
+
+    #[test]
+    fn names_what_it_has_by_digest() {
+        let dir = tempfile::tempdir().unwrap();
+        let (binary, path) = (dir.path().join("program"), dir.path().join("image.tar"));
+        fs::write(&binary, "no program, so it can't be stripped").unwrap();
+        let image = Image {
+            binary: &binary,
+            name: "mesh-proxy",
+            user: "2102",
+        };
+        image.write("localhost/mesh-proxy:dev", &path).unwrap();
+
+        let files_of_image = files(&fs::read(&path).unwrap());
+        let json = |name: &str| -> serde_json::Value {
+            serde_json::from_slice(&files_of_image[name]).unwrap()
+        };
+        let manifest = &json("manifest.json")[0];
+        assert_eq!(manifest["RepoTags"], json!(["localhost/mesh-proxy:dev"]));
+        let config_name = manifest["Config"].as_str().unwrap();
+        let digest = sha256(&files_of_image[config_name]);
+        assert_eq!(config_name, format!("{digest}.json"));
+
+        let config = json(config_name);
+        let layer = &files_of_image["layer.tar"];
+        let diff_ids = json!([format!("sha256:{}", sha256(layer))]);
+        assert_eq!(config["rootfs"]["diff_ids"], diff_ids);
+        assert_eq!(config["config"]["Entrypoint"], json!(["/mesh-proxy"]));
+        let content = files(layer).remove("mesh-proxy").unwrap();
+        assert_eq!(content, fs::read(&binary).unwrap());
+    }
 }

@@ -46,7 +46,9 @@ impl Build {
         let lines = self.files.iter().flat_map(|file| file.lines());
         let mut requires = lines.map(|line| line.trim_start_matches("require").trim());
         let required = requires.find_map(|line| line.strip_prefix(self.module)?.strip_prefix(" v"));
-        required.expect("go.mod requires the module that it is for")
+        // What comes after a space is `// indirect`.
+        let version = required.and_then(|line| line.split(' ').next());
+        version.expect("go.mod requires the module that it is for")
     }
 
     /// Returns which Go it was.

@@ -79,7 +79,6 @@ fn write(name: &str, binary: &Path, registry: &Registry, dir: &Path) -> Result<P
         } else {
             APP_USER
         },
-        arguments: &[],
     };
     image.write(&registry.image(name), &archive)?;
     Ok(archive)

@@ -103,6 +103,7 @@ impl Node {
     /// Name and peak memory, in bytes, of each process.
     pub(super) fn memory(&self) -> Vec<(&str, u64)> {
         let processes = self.processes.iter();
+        let processes = processes.filter(|process| process.ended().is_none());
         processes
             .map(|process| (process.name(), process.peak_memory()))
             .collect()

@@ -28,6 +28,12 @@ pub(super) fn not_run(lacks: &str) -> ExitCode {
     }
 }
 
+/// A run that was wanted and went wrong before its first scenario.
+pub(super) fn failed(failure: &str) -> ExitCode {
+    eprintln!("kubernetes: {failure}");
+    ExitCode::FAILURE
+}
+
 /// Pods, events and logs of a space.
 pub(super) async fn story(space: &Space) -> String {
     let mut text = format!("--- namespace {}\n", space.name());

@@ -43,11 +43,12 @@ pub fn main(scenarios: Vec<Scenario>) -> ExitCode {
     if let Some(pid) = env::var(OUTER_PID).ok().and_then(|pid| pid.parse().ok()) {
         return inside(pid, &arguments, scenarios);
     }
-    let ran = match External::from_env() {
-        Some(external) => external.and_then(|external| elsewhere(&external, &arguments, scenarios)),
-        None => outside(keep),
-    };
-    ran.unwrap_or_else(|lacks| report::not_run(&lacks))
+    match External::from_env() {
+        Some(external) => external
+            .and_then(|external| elsewhere(&external, &arguments, scenarios))
+            .unwrap_or_else(|failure| report::failed(&failure)),
+        None => outside(keep).unwrap_or_else(|lacks| report::not_run(&lacks)),
+    }
 }
 
 /// Against somebody's cluster.
@@ -140,10 +141,7 @@ fn inside(pid: u32, arguments: &Arguments, scenarios: Vec<Scenario>) -> ExitCode
         io::copy(&mut io::stdin(), &mut io::sink()).ok();
         std::process::exit(1);
     });
-    run_inside(pid, arguments, scenarios).unwrap_or_else(|failure| {
-        eprintln!("kubernetes: {failure}");
-        ExitCode::FAILURE
-    })
+    run_inside(pid, arguments, scenarios).unwrap_or_else(|failure| report::failed(&failure))
 }
 
 fn run_inside(
