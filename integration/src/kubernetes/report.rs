@@ -117,6 +117,6 @@ pub(super) fn how_to_enter(kubeconfig: &Path, kubectl: &Path, pid: u32) {
          export KUBECONFIG={kubeconfig}\n  \
          {kubectl} get pods --all-namespaces\n\
          its node, with logs in /run/mesh-kubernetes:\n  \
-         nsenter --target $(pgrep --parent {pid}) --net --mount bash"
+         nsenter --target $(pgrep --parent $(pgrep --parent {pid})) --net --mount --pid bash"
     );
 }
