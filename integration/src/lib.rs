@@ -32,6 +32,7 @@ pub mod ca;
 mod cache;
 pub mod client;
 pub mod control;
+pub mod framing;
 pub mod kubernetes;
 mod load;
 mod mesh;

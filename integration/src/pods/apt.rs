@@ -37,6 +37,7 @@ const PACKAGES: &[&str] = &[
     "python3-websockets",
     "redis-server",
     "util-linux",
+    "wrk",
 ];
 /// Nobody reads these.
 const LEFT_OUT: &[&str] = &[

@@ -179,3 +179,27 @@ fn hairpins(forwards: &[Forward]) -> String {
 fn family(ip: IpAddr) -> &'static str {
     if ip.is_ipv4() { "ip" } else { "ip6" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_spread_over_pods() {
+        let forward = Forward {
+            service: "10.96.0.5".parse().unwrap(),
+            port: 80,
+            target_port: 8080,
+            pods: ["10.1.0.6", "10.1.0.7"]
+                .map(|ip| ip.parse().unwrap())
+                .into(),
+        };
+        assert_eq!(
+            rule(&forward).unwrap(),
+            "ip daddr 10.96.0.5 tcp dport 80 dnat ip addr . port to numgen random mod 2 \
+             map { 0 : 10.1.0.6 . 8080, 1 : 10.1.0.7 . 8080 }\n"
+        );
+        let pods = Vec::new();
+        assert_eq!(rule(&Forward { pods, ..forward }), None);
+    }
+}

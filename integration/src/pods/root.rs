@@ -1,5 +1,6 @@
 //! The root folder inside: Debian's programs below, a writable layer in memory above, and our binaries.
 
+use std::env;
 use std::ffi::CString;
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -13,6 +14,8 @@ use crate::binaries;
 
 /// The binaries under test, as they ship.
 const BINARIES: [&str; 3] = ["mesh-proxy", "mesh-controller", "mesh-identity"];
+/// Path of h2spec, which is built and no package; see the Makefile.
+const H2SPEC: &str = "MESH_PODS_H2SPEC";
 /// Where they are inside.
 const BIN: &str = "/mesh/bin";
 /// Devices that programs open.
@@ -45,7 +48,9 @@ pub(super) fn enter_command() -> String {
 /// The binaries under test.
 pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
     let find = |name| Ok((name, binaries::find(name, "test-pods")?));
-    BINARIES.into_iter().map(find).collect()
+    let h2spec = env::var_os(H2SPEC).filter(|path| !path.is_empty());
+    let h2spec = h2spec.map(|path| Ok(("h2spec", PathBuf::from(path))));
+    BINARIES.into_iter().map(find).chain(h2spec).collect()
 }
 
 /// Makes the root folder and changes into it.

@@ -6,11 +6,16 @@ use mesh_integration::pods::{Cluster, Pod, Program, Trial, programs, until};
 
 use crate::way::{Two, Way, one, service};
 
-const PORTS: [(u16, u16); 1] = [(80, 8080)];
+const PORTS: [(u16, u16); 2] = [(80, 8080), (81, 8081)];
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
-        one("faults::graceful_stop_under_load", graceful_stop),
+        one("faults::graceful_stop_under_load::http1", || {
+            graceful_stop("h2load --h1 -c 8 http://web/")
+        }),
+        one("faults::graceful_stop_under_load::http2", || {
+            graceful_stop("h2load -c 4 -m 4 http://web:81/")
+        }),
         one("faults::killed_pod", || lost(|_, pod| kill(pod))),
         one("faults::partitioned_pod", || {
             lost(|cluster, pod| cluster.partition(pod))
@@ -54,10 +59,10 @@ fn ok(client: &Pod) -> bool {
 }
 
 /// As Kubernetes does it: the proxy is told to stop while the endpoint is taken away, and the application goes last.
-fn graceful_stop() {
+fn graceful_stop(load: &str) {
     let cluster = Cluster::start();
     let (leaving, staying, client) = replicas(&cluster);
-    let load = Program::new("load", "exec h2load --h1 -c 8 -t 1 -D 4 http://web/");
+    let load = Program::new("load", &format!("exec {load} --duration 4"));
     let load = client.start(&load);
     until("the load to be on both", || {
         [&leaving, &staying]

@@ -11,6 +11,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         one("itself::meshed", || itself(true)),
         one("itself::unmeshed", || itself(false)),
         one("proxy_after_the_application", proxy_after_the_application),
+        one("admin_from_another_pod", admin),
         one("outside::http", outside),
         one("outside::redis", outside_opaque),
     ];
@@ -82,6 +83,21 @@ fn pod_ip(way: Way) {
     let url = format!("http://{}/seen", two.web.addr(8080));
     let seen = two.client.run(["curl", "-sS", &url]).ok();
     assert_eq!(seen.contains("client.test.service"), way.both(), "{seen}");
+}
+
+/// As Prometheus and probes come, also where policy lets nobody in.
+fn admin() {
+    let cluster = Cluster::start();
+    let web = cluster
+        .pod("web")
+        .meshed()
+        .config("default-inbound-policy", "deny")
+        .start();
+    let monitor = cluster.pod("monitor").start();
+    let url = |path: &str| format!("http://{}/{path}", web.addr(4191));
+    monitor.run(["curl", "-sS", "--fail", &url("ready")]).ok();
+    let metrics = monitor.run(["curl", "-sS", "--fail", &url("metrics")]).ok();
+    assert!(metrics.contains("proxy_build_info"), "{metrics}");
 }
 
 fn outside() {
