@@ -42,7 +42,6 @@ mod proxy;
 mod relay;
 mod root;
 mod service;
-mod wait;
 
 pub use cluster::{Builder as ClusterBuilder, Cluster, Families};
 pub use enter::main;
@@ -53,3 +52,5 @@ pub use process::{Output, Process};
 pub use program::Program;
 pub use service::ServiceBuilder;
 pub use wait::{until, until_some};
+
+use crate::wait::blocking as wait;
