@@ -50,3 +50,22 @@ fn the_variable_behind_a_bad_value_is_found() {
         Some(std::ffi::OsStr::new("MESH_CONTROLLER_STREAM_QUEUE"))
     );
 }
+
+#[test]
+fn sources() {
+    let source = |flags: &[&str]| {
+        let flags = ["mesh-controller"].iter().chain(flags);
+        Config::from(Flags::try_parse_from(flags).unwrap()).source
+    };
+    for text in ["./kubernetes", "directory:./kubernetes"] {
+        assert_eq!(source(&["--source", text]), SourceConfig::from("./kubernetes"));
+    }
+    let here = SourceConfig::Kubernetes(Access::default());
+    assert_eq!(source(&["--source", "kubernetes"]), here);
+    let there = Access {
+        kubeconfig: Some("k".into()),
+        context: Some("c".to_owned()),
+    };
+    let flags = ["--source", "kubernetes", "--kubeconfig", "k", "--kube-context", "c"];
+    assert_eq!(source(&flags), SourceConfig::Kubernetes(there));
+}
