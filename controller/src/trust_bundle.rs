@@ -159,7 +159,10 @@ impl Keeper {
         if outdated == 0 {
             self.told = None;
         }
-        metrics::trust_bundles(self.meshed.borrow().len().saturating_sub(outdated), outdated);
+        metrics::trust_bundles(
+            self.meshed.borrow().len().saturating_sub(outdated),
+            outdated,
+        );
     }
 
     async fn write(&self, namespace: &str, text: &str) -> kube::Result<()> {
@@ -200,6 +203,8 @@ fn is_leaving(error: &kube::Error) -> bool {
         return false;
     };
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    let terminating = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
+    let terminating = causes
+        .into_iter()
+        .any(|cause| cause.reason == "NamespaceTerminating");
     terminating || status.code == 404
 }

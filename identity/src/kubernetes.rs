@@ -114,7 +114,9 @@ pub fn explain(error: &kube::Error, verbs: &str, resource: &str) -> String {
     match error {
         kube::Error::Api(status) => explain_status(status, verbs, resource),
         kube::Error::SerdeError(e) => {
-            format!("the API server's answer makes no sense: {e}; is something else at its address?")
+            format!(
+                "the API server's answer makes no sense: {e}; is something else at its address?"
+            )
         }
         kube::Error::Auth(e) => format!("can't get credentials for the API server: {}", chain(e)),
         kube::Error::Service(e) => format!("can't reach the API server: {}", chain(&**e)),

@@ -126,7 +126,8 @@ impl TrustBundle {
     pub fn to_pem(&self) -> String {
         let anchors = self.anchors();
         let each = anchors.certificates.iter();
-        each.map(|der| crate::file::pem("CERTIFICATE", der)).collect()
+        each.map(|der| crate::file::pem("CERTIFICATE", der))
+            .collect()
     }
 
     /// The anchors now in force.

@@ -44,7 +44,12 @@ impl Kept {
     async fn request(&mut self) -> (Request<Body>, SendResponse<Response<Body>>) {
         loop {
             let (request, respond) = self.api.next_request().await.expect("a request");
-            if !request.uri().query().unwrap_or_default().contains("watch=true") {
+            if !request
+                .uri()
+                .query()
+                .unwrap_or_default()
+                .contains("watch=true")
+            {
                 return (request, respond);
             }
             tokio::spawn(async move {
@@ -57,8 +62,14 @@ impl Kept {
     async fn list(&mut self, maps: &[(&str, &str)]) {
         let (request, respond) = self.request().await;
         let query = request.uri().query().unwrap_or_default();
-        assert!(query.contains("fieldSelector=metadata.name%3Dmesh-trust-bundle"), "{query}");
-        let items: Vec<_> = maps.iter().map(|(namespace, text)| map(namespace, text)).collect();
+        assert!(
+            query.contains("fieldSelector=metadata.name%3Dmesh-trust-bundle"),
+            "{query}"
+        );
+        let items: Vec<_> = maps
+            .iter()
+            .map(|(namespace, text)| map(namespace, text))
+            .collect();
         respond.send_response(ok(&json!({"kind": "ConfigMapList", "apiVersion": "v1",
             "metadata": {"resourceVersion": "10"}, "items": items})));
     }
@@ -74,7 +85,10 @@ impl Kept {
         let sent: Value = serde_json::from_slice(&body).unwrap();
         respond.send_response(ok(&sent));
         let namespace = path.split('/').nth(4).unwrap_or_default().to_owned();
-        (namespace, sent["data"]["ca.crt"].as_str().unwrap().to_owned())
+        (
+            namespace,
+            sent["data"]["ca.crt"].as_str().unwrap().to_owned(),
+        )
     }
 
     async fn refuse(&mut self, code: u16, status: &Value) {
@@ -97,7 +111,8 @@ fn ok(body: &Value) -> Response<Body> {
 async fn what_is_missing_or_old_is_written() {
     let mut kept = Kept::start(&["mesh", "new", "old", "right"]);
     let anchors = kept.anchors.to_pem();
-    kept.list(&[("old", "another"), ("right", &anchors), ("unmeshed", "x")]).await;
+    kept.list(&[("old", "another"), ("right", &anchors), ("unmeshed", "x")])
+        .await;
     assert_eq!(kept.written().await, ("new".to_owned(), anchors.clone()));
     assert_eq!(kept.written().await, ("old".to_owned(), anchors.clone()));
 
@@ -125,7 +140,11 @@ async fn failures_are_tried_again_after_a_pause() {
     let leaving = json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
         "message": "being terminated", "details": {"causes": [{"reason": "NamespaceTerminating"}]}});
     kept.refuse(403, &leaving).await;
-    kept.refuse(500, &json!({"kind": "Status", "status": "Failure", "code": 500})).await;
+    kept.refuse(
+        500,
+        &json!({"kind": "Status", "status": "Failure", "code": 500}),
+    )
+    .await;
     kept.written().await;
     assert!(start.elapsed() >= 2 * PAUSE, "{:?}", start.elapsed());
 }

@@ -48,8 +48,8 @@ impl ReviewVerifier {
             },
             ..TokenReview::default()
         };
-        let body = serde_json::to_vec(&review)
-            .map_err(|e| TokenError::Unavailable(e.to_string()))?;
+        let body =
+            serde_json::to_vec(&review).map_err(|e| TokenError::Unavailable(e.to_string()))?;
         let request = Request::post(PATH)
             .header(header::CONTENT_TYPE, "application/json")
             .body(body)

@@ -58,7 +58,10 @@ fn sources() {
         Config::from(Flags::try_parse_from(flags).unwrap()).source
     };
     for text in ["./kubernetes", "directory:./kubernetes"] {
-        assert_eq!(source(&["--source", text]), SourceConfig::from("./kubernetes"));
+        assert_eq!(
+            source(&["--source", text]),
+            SourceConfig::from("./kubernetes")
+        );
     }
     let here = SourceConfig::Kubernetes(Access::default());
     assert_eq!(source(&["--source", "kubernetes"]), here);
@@ -66,6 +69,13 @@ fn sources() {
         kubeconfig: Some("k".into()),
         context: Some("c".to_owned()),
     };
-    let flags = ["--source", "kubernetes", "--kubeconfig", "k", "--kube-context", "c"];
+    let flags = [
+        "--source",
+        "kubernetes",
+        "--kubeconfig",
+        "k",
+        "--kube-context",
+        "c",
+    ];
     assert_eq!(source(&flags), SourceConfig::Kubernetes(there));
 }

@@ -48,7 +48,8 @@ async fn an_expired_watch_lists_again() {
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_is_gone_from_the_start_lists_again() {
     let mut api = Watched::listed(&["a"]).await;
-    api.refuse("watch", 410, "Expired", "too old resource version").await;
+    api.refuse("watch", 410, "Expired", "too old resource version")
+        .await;
     api.list("50", &[]).await;
     api.expect(&["-a", "listed"]).await;
     api.watch("50").await;
@@ -60,7 +61,13 @@ async fn a_list_that_breaks_off_deletes_nothing() {
     let watch = api.watch("10").await;
     watch.send(&error(410, "Expired", "too old resource version"));
     api.page("", "more", &[slice("c", 45)]).await;
-    api.refuse("continue=more", 410, "Expired", "the continue token is too old").await;
+    api.refuse(
+        "continue=more",
+        410,
+        "Expired",
+        "the continue token is too old",
+    )
+    .await;
     api.list("60", &[slice("b", 1)]).await;
     // The broken list brought c, which has gone since.
     api.expect(&["+c", "+b"]).await;

@@ -179,7 +179,12 @@ async fn a_secret_of_cert_manager_is_followed() {
     tokio::time::sleep(5 * TICK).await;
     let issued = handle
         .current()
-        .issue(&name("web"), &web_key(), Validity::default(), SystemTime::now())
+        .issue(
+            &name("web"),
+            &web_key(),
+            Validity::default(),
+            SystemTime::now(),
+        )
         .unwrap();
     assert_eq!(issued.intermediates, [second.issuer.der().clone()]);
 }

@@ -19,15 +19,15 @@ fn verifier() -> (ReviewVerifier, ApiServer) {
 }
 
 /// Verifies a token; the API server gives this answer. Returns what it was asked, too.
-async fn judged(
-    status: StatusCode,
-    answer: String,
-) -> (Result<ServiceAccount, TokenError>, Value) {
+async fn judged(status: StatusCode, answer: String) -> (Result<ServiceAccount, TokenError>, Value) {
     let (verifier, mut api) = verifier();
     let token = Token::from_bytes(TOKEN.into()).unwrap();
     let serve = async {
         let (request, respond) = api.next_request().await.expect("one request");
-        assert_eq!((request.method().as_str(), request.uri().path()), ("POST", PATH));
+        assert_eq!(
+            (request.method().as_str(), request.uri().path()),
+            ("POST", PATH)
+        );
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let response = Response::builder().status(status);
         respond.send_response(response.body(Body::from(answer.into_bytes())).unwrap());
@@ -54,7 +54,10 @@ async fn a_good_token_is_its_service_accounts() {
     let answer = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
         "spec": {}, "status": of_web(json!(["identity.l5d.io"]))});
     let (account, asked) = judged(StatusCode::CREATED, answer.to_string()).await;
-    assert_eq!(account.unwrap().to_string(), "system:serviceaccount:shop:web");
+    assert_eq!(
+        account.unwrap().to_string(),
+        "system:serviceaccount:shop:web"
+    );
     assert_eq!(asked["kind"], "TokenReview");
     assert_eq!(
         asked["spec"],
@@ -64,16 +67,27 @@ async fn a_good_token_is_its_service_accounts() {
 
 #[tokio::test]
 async fn a_token_that_the_api_server_refuses() {
-    let reason = format!("[invalid bearer token, {TOKEN}: service account token has been invalidated]");
-    let error = reviewed(json!({"error": reason})).await.unwrap_err().to_string();
+    let reason =
+        format!("[invalid bearer token, {TOKEN}: service account token has been invalidated]");
+    let error = reviewed(json!({"error": reason}))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("has been invalidated"), "{error}");
     assert!(!error.contains(TOKEN), "{error}");
-    assert!(matches!(reviewed(json!({})).await, Err(TokenError::Refused(_))));
+    assert!(matches!(
+        reviewed(json!({})).await,
+        Err(TokenError::Refused(_))
+    ));
 }
 
 #[tokio::test]
 async fn a_token_for_others() {
-    for audiences in [json!(["https://kubernetes.default.svc"]), json!([]), Value::Null] {
+    for audiences in [
+        json!(["https://kubernetes.default.svc"]),
+        json!([]),
+        Value::Null,
+    ] {
         let result = reviewed(of_web(audiences)).await;
         assert!(matches!(result, Err(TokenError::Audience(_))), "{result:?}");
     }
@@ -90,7 +104,11 @@ async fn an_api_server_that_does_not_judge() {
     let forbidden = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403,
         "reason": "Forbidden", "message": "User \"x\" cannot create resource \"tokenreviews\""});
     let cases = [
-        (StatusCode::FORBIDDEN, forbidden.to_string(), "verbs create on tokenreviews"),
+        (
+            StatusCode::FORBIDDEN,
+            forbidden.to_string(),
+            "verbs create on tokenreviews",
+        ),
         (StatusCode::OK, "<html>".to_owned(), "makes no sense"),
         (StatusCode::BAD_GATEWAY, "<html>".to_owned(), "502"),
     ];

@@ -84,7 +84,8 @@ impl Watched {
 
     /// Answers a list with all objects.
     pub(super) async fn list(&mut self, version: &str, items: &[Value]) {
-        self.answer("limit=250", 200, &list(version, "", items)).await;
+        self.answer("limit=250", 200, &list(version, "", items))
+            .await;
     }
 
     /// Answers a list with a part of them: the one after `part`, followed by `next`.

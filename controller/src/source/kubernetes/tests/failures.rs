@@ -7,7 +7,8 @@ async fn an_outage_keeps_everything_and_is_shown() {
     let mut api = Watched::listed(&["a"]).await;
     api.watch("10").await.close();
     for _ in 0..5 {
-        api.refuse("watch", 503, "ServiceUnavailable", "no etcd").await;
+        api.refuse("watch", 503, "ServiceUnavailable", "no etcd")
+            .await;
     }
     let watch = api.watch("10").await;
     watch.send(&added(slice("b", 11)));
@@ -19,10 +20,14 @@ async fn an_outage_keeps_everything_and_is_shown() {
 async fn a_stale_kind_says_since_when_and_why() {
     let mut api = Watched::listed(&["a"]).await;
     api.watch("10").await.close();
-    api.refuse("watch", 503, "ServiceUnavailable", "no etcd").await;
+    api.refuse("watch", 503, "ServiceUnavailable", "no etcd")
+        .await;
     let text = api.next_text().await;
     assert!(text.starts_with("stale: EndpointSlice since 20"), "{text}");
-    assert!(text.ends_with("Z: the API server answers 503 ServiceUnavailable: no etcd\n"), "{text}");
+    assert!(
+        text.ends_with("Z: the API server answers 503 ServiceUnavailable: no etcd\n"),
+        "{text}"
+    );
     api.expect_quiet();
 }
 
@@ -34,7 +39,10 @@ async fn a_forbidden_verb_says_what_to_allow() {
     let text = api.next_text().await;
     assert!(text.starts_with("not read: EndpointSlice since"), "{text}");
     assert!(text.contains("User \"x\" cannot list"), "{text}");
-    assert!(text.contains("verbs list, watch on endpointslices.discovery.k8s.io"), "{text}");
+    assert!(
+        text.contains("verbs list, watch on endpointslices.discovery.k8s.io"),
+        "{text}"
+    );
     // Once it is allowed, things go on by themselves.
     api.list("10", &[slice("a", 1)]).await;
     api.expect(&["+a", "listed"]).await;
@@ -61,7 +69,11 @@ async fn garbage_changes_nothing() {
 async fn an_error_within_a_watch_is_survived() {
     let mut api = Watched::listed(&["a"]).await;
     let watch = api.watch("10").await;
-    watch.send(&error(500, "InternalError", "etcd event received with PrevKv=nil"));
+    watch.send(&error(
+        500,
+        "InternalError",
+        "etcd event received with PrevKv=nil",
+    ));
     watch.close();
     let watch = api.watch("10").await;
     watch.send(&added(slice("b", 11)));
