@@ -237,3 +237,44 @@ impl Args {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    /// docs/config.md has a row for each flag, with its variable and default.
+    #[test]
+    fn the_documentation_lists_every_flag() {
+        let documented = include_str!("../../docs/config.md");
+        for flag in Args::command().get_arguments() {
+            let (Some(name), Some(variable)) = (flag.get_long(), flag.get_env()) else {
+                continue;
+            };
+            let default = flag.get_default_values().first();
+            let default = default.map(|value| format!("`{}`", value.display()));
+            let start = format!(
+                "| --{name} | `{}` | {} | ",
+                variable.display(),
+                default.unwrap_or_default()
+            );
+            assert!(documented.contains(&start), "no row {start}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_local_unless_told_otherwise() {
+        let tokens = |flags: &[&str]| {
+            let flags = ["mesh-identity"].iter().chain(flags);
+            Args::try_parse_from(flags).unwrap().into_config().tokens
+        };
+        let local = tokens(&["--dir", "d"]);
+        assert!(matches!(local, Tokens::Local(key) if key.ends_with("d/token.pub")));
+        let judged = tokens(&["--tokens", "kubernetes", "--kubeconfig", "k"]);
+        assert!(matches!(judged, Tokens::Kubernetes(access) if access.kubeconfig.is_some()));
+    }
+}

@@ -79,3 +79,30 @@ fn sources() {
     ];
     assert_eq!(source(&flags), SourceConfig::Kubernetes(there));
 }
+
+/// docs/config.md has a row for each flag, with its variable and default.
+#[test]
+fn the_documentation_lists_every_flag() {
+    let documented = include_str!("../../../../docs/config.md");
+    for flag in Flags::command().get_arguments() {
+        let (Some(name), Some(variable)) = (flag.get_long(), flag.get_env()) else {
+            continue;
+        };
+        let default = match flag.get_default_values() {
+            // A switch is off, which says nothing.
+            [] => String::new(),
+            [value] if value == "false" => String::new(),
+            values => {
+                let values: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
+                format!("`{}`", values.join(","))
+            }
+        };
+        let default = if name == "source" {
+            "required"
+        } else {
+            &default
+        };
+        let row = format!("| --{name} | `{}` | {default} | ", variable.display());
+        assert!(documented.contains(&row), "no row {row}");
+    }
+}
