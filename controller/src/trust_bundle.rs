@@ -122,15 +122,19 @@ impl Keeper {
         false
     }
 
-    /// Meshed namespaces whose bundle is missing or another.
+    /// Meshed namespaces but the control plane's.
+    fn others(&self) -> Vec<String> {
+        let meshed = self.meshed.borrow();
+        let others = meshed.iter().filter(|name| **name != self.own_namespace);
+        others.cloned().collect()
+    }
+
+    /// Those whose bundle is missing or another.
     fn outdated(&self) -> Vec<String> {
         let wanted = self.anchors.to_pem();
-        let meshed = self.meshed.borrow();
-        let others = meshed
-            .iter()
-            .filter(|namespace| **namespace != self.own_namespace);
-        let outdated = others.filter(|namespace| self.present.get(*namespace) != Some(&wanted));
-        outdated.cloned().collect()
+        let mut others = self.others();
+        others.retain(|namespace| self.present.get(namespace) != Some(&wanted));
+        others
     }
 
     async fn put_right(&mut self) {
@@ -153,16 +157,14 @@ impl Keeper {
             }
         }
         let outdated = self.outdated().len();
+        let all = self.others().len();
         if written > 0 {
             tracing::info!(namespaces = written, "Trust bundle written");
         }
         if outdated == 0 {
             self.told = None;
         }
-        metrics::trust_bundles(
-            self.meshed.borrow().len().saturating_sub(outdated),
-            outdated,
-        );
+        metrics::trust_bundles(all.saturating_sub(outdated), outdated);
     }
 
     async fn write(&self, namespace: &str, text: &str) -> kube::Result<()> {

@@ -2,8 +2,9 @@
 //!
 //! kube-rs lists and watches, and goes on after an error when it is asked again. Added
 //! here: a pause before that, which grows from failure to failure, and a new list
-//! when the answer to the very start of a watch is 410, which kube-rs (4.2) would
-//! ask again and again with the version that is gone.
+//! in two cases in which kube-rs (4.2) would go on: when the very start of a watch is
+//! answered 410 (it would ask for the version that is gone again and again), and
+//! after an event that can't be read, which may have been any change.
 
 use futures::{Stream, StreamExt as _};
 use kube::{
@@ -97,7 +98,7 @@ where
         self.failed = now;
         self.resume = Some(now + pause(self.failures));
         self.failures += 1;
-        if starts_with_gone(error) {
+        if loses_events(error) {
             self.stream = Box::pin(watcher(self.api.clone(), self.config.clone()));
         }
         match error {
@@ -120,6 +121,11 @@ where
 fn pause(failures: u32) -> Duration {
     let longest = (FIRST_PAUSE * 2_u32.saturating_pow(failures.min(10))).min(LONGEST_PAUSE);
     longest.mul_f64(rand::rng().random_range(0.67..=1.0))
+}
+
+fn loses_events(error: &Error) -> bool {
+    let unreadable = matches!(error, Error::WatchFailed(kube::Error::SerdeError(_)));
+    unreadable || starts_with_gone(error)
 }
 
 fn is_gone(error: &Error) -> bool {

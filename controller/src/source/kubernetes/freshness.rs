@@ -5,11 +5,17 @@
 //! at on their way in, by a layer of the client: a watch that is answered well is
 //! a watch that stands. Watches are asked for anew every minute, so that a
 //! connection that died without a word shows too.
+//!
+//! An answer that refuses a watch becomes an error here. kube-rs (4.2) would take
+//! its text for events, line by line.
 
 use super::kind_at;
 use crate::{metrics, model::object::Kind};
 use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt as _, Limited};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::core::Status;
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -20,8 +26,10 @@ use std::{
     task::{Context, Poll},
 };
 use tokio::sync::watch;
-use tower::Service;
+use tower::{BoxError, Service};
 
+/// Answers that refuse something are short.
+const LARGEST_REFUSAL: usize = 64 * 1024;
 /// A watch that comes back at once is not worth a line in the log.
 const BRIEF: usize = 1;
 
@@ -156,34 +164,54 @@ pub(crate) struct Observed<S> {
 
 impl<S, B, R> Service<Request<B>> for Observed<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,
     S::Future: Send + 'static,
+    R: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let watched = watched(request.uri());
+        let (watch, kind) = (is_watch(request.uri()), kind_at(request.uri().path()));
         let freshness = self.freshness.clone();
         let response = self.inner.call(request);
         Box::pin(async move {
-            let response = response.await?;
-            if let Some(kind) = watched.filter(|_| response.status().is_success()) {
-                freshness.watching(kind);
+            let response = response.await.map_err(Into::into)?;
+            match kind {
+                _ if !watch => {}
+                _ if !response.status().is_success() => return Err(refusal(response).await),
+                Some(kind) => freshness.watching(kind),
+                None => {}
             }
             Ok(response)
         })
     }
 }
 
-/// The kind that a request wants to watch.
-fn watched(uri: &http::Uri) -> Option<Kind> {
+fn is_watch(uri: &http::Uri) -> bool {
     let query = uri.query().unwrap_or_default();
-    let watch = query.split('&').any(|each| each == "watch=true");
-    watch.then(|| kind_at(uri.path())).flatten()
+    query.split('&').any(|each| each == "watch=true")
+}
+
+/// The error that an answer stands for, in the type that kube looks for.
+async fn refusal<R>(response: Response<R>) -> BoxError
+where
+    R: Body<Error: Into<BoxError>> + Send + 'static,
+{
+    let code = response.status();
+    let body = Limited::new(response.into_body(), LARGEST_REFUSAL);
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return error,
+    };
+    let status = serde_json::from_slice::<Status>(&body).unwrap_or_else(|_| {
+        let reason = code.canonical_reason().unwrap_or_default();
+        Status::failure("it is not the API server's own answer", reason)
+    });
+    kube::Error::Api(status.with_code(code.as_u16()).boxed()).into()
 }

@@ -59,10 +59,25 @@ async fn garbage_changes_nothing() {
     api.expect(&["+a", "listed"]).await;
     let watch = api.watch("10").await;
     watch.send("{]\n");
-    watch.send(&added(slice("b", 11)));
-    api.expect(&["+b"]).await;
-    watch.close();
-    api.watch("11").await;
+    // What could not be read may have been any change: only a list can tell.
+    api.list("12", &[slice("b", 11)]).await;
+    api.expect(&["+b", "-a", "listed"]).await;
+    api.watch("12").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_watch_is_one_error_however_it_is_written() {
+    let mut api = Watched::listed(&["a"]).await;
+    let refusal = "{\n  \"kind\": \"Status\",\n  \"code\": 403,\n  \"message\": \"not\\nyou\"\n}\n";
+    api.answer("watch", 403, refusal).await;
+    let text = api.next_text().await;
+    assert!(text.contains(": not\nyou; bind a role"), "{text}");
+    api.answer("watch", 502, "<html>\n<p>Bad\n<p>Gateway\n")
+        .await;
+    let text = api.next_text().await;
+    assert!(text.contains("502 Bad Gateway"), "{text}");
+    api.watch("10").await;
+    assert_eq!(api.next_text().await, "");
 }
 
 #[tokio::test(start_paused = true)]
