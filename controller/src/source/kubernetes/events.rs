@@ -21,7 +21,7 @@ use tokio::time::Instant;
 /// is random, so that controllers don't come back all at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Not more, so that an API server that is back is noticed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What worked for so long does not go on from the last pause.
 const FORGIVEN: Duration = Duration::from_secs(30);
 /// Objects of one answer to a list: a Pod is 10 to 20 kB while it is read.
