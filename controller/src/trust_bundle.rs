@@ -2,7 +2,7 @@
 //!
 //! Pods mount ConfigMaps of their own namespace only, so the bundle that proxies
 //! verify each other by has to be in each: in the ConfigMap `mesh-trust-bundle`,
-//! under `ca.crt`. Proxies follow the mounted file, so an anchor added here reaches
+//! under `ca-bundle.crt`; that is what the injector mounts. Proxies follow the mounted file, so an anchor added here reaches
 //! all of them, without a restart, once their kubelets have looked again (about a
 //! minute). What others change is put right, but with a pause: two controllers whose
 //! own files differ for a moment, in the middle of a rotation, must not fight.
@@ -12,6 +12,7 @@
 //! the mesh: pods that still run mount it.
 
 use crate::{
+    injector::{TRUST_BUNDLE as NAME, TRUST_BUNDLE_KEY as KEY},
     metrics,
     source::kubernetes::{Events, Failure},
 };
@@ -32,10 +33,6 @@ use tokio::{sync::watch, time::Instant};
 #[cfg(test)]
 mod tests;
 
-/// Name of the ConfigMap.
-const NAME: &str = "mesh-trust-bundle";
-/// Its key with the anchors (PEM).
-const KEY: &str = "ca.crt";
 /// Who owns the fields that we set.
 const MANAGER: &str = "mesh-controller";
 /// Between putting right what others changed, and between attempts.

@@ -30,10 +30,12 @@ pub mod body;
 pub mod ca;
 pub mod client;
 pub mod control;
+pub mod framing;
 mod load;
 mod mesh;
 pub mod peer;
 mod pod;
+pub mod pods;
 pub mod raw;
 pub mod wait;
 

@@ -9,8 +9,8 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mesh_integration::{
-    Application, Endpoint, Pair, Pod, Raw, app,
-    body::{self, empty},
+    Application, Endpoint, Pair, Raw, app,
+    body::{self, empty, full},
     client::{Http1, get, post},
     control::Policy,
     peer::{self, Client, Session},
@@ -354,68 +354,6 @@ async fn a_client_that_closes_in_the_middle_is_no_complete_request() {
     assert_eq!(*outcomes.lock(), [false, false]);
 }
 
-/// Requests that two parsers may read differently, as bytes.
-const SMUGGLING: [&str; 14] = [
-    "content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    "content-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
-    "content-length: 5, 6\r\n\r\nhello!",
-    "content-length: +5\r\n\r\nhello",
-    "content-length: -1\r\n\r\n",
-    "content-length: 5 5\r\n\r\nhello",
-    "transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-    "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    "transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
-    "x-folded: a\r\n b\r\ncontent-length: 0\r\n\r\n",
-    "x-bare: a\nx-lf: b\r\ncontent-length: 0\r\n\r\n",
-    "host: other.example\r\ncontent-length: 0\r\n\r\n",
-    "transfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
-];
-
-async fn refused(addr: SocketAddr, request: &str) {
-    let mut raw = Raw::connect(addr).await;
-    raw.send("POST / HTTP/1.1\r\nhost: web.shop.svc.cluster.local\r\n")
-        .await;
-    raw.send(request).await;
-    // A second request hides behind the first.
-    raw.try_send("GET /smuggled HTTP/1.1\r\nhost: web.shop.svc.cluster.local\r\n\r\n")
-        .await;
-    let answer = raw.rest().await;
-    assert!(
-        answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
-        "{request:?}: {answer}"
-    );
-    assert_eq!(
-        answer.matches("HTTP/1.1 ").count(),
-        1,
-        "{request:?}: {answer}"
-    );
-}
-
-#[tokio::test]
-async fn smuggling_is_refused_by_the_clients_proxy_and_by_the_servers() {
-    let smuggled = Arc::new(AtomicUsize::new(0));
-    let count = smuggled.clone();
-    let mesh = mesh_integration::Mesh::start().await;
-    let app = app::http(move |req| {
-        count.fetch_add(usize::from(req.uri().path() == "/smuggled"), Relaxed);
-        async {
-            let _body = req.into_body().collect().await;
-            Response::new(empty())
-        }
-    });
-    let server: Pod = mesh.pod("web").app(app).intercepting().start().await;
-    let client = mesh.pod("client").start().await;
-    let service = mesh.service("web.shop.svc.cluster.local:80");
-    service.endpoints([server.intercepted_endpoint()]);
-    for request in SMUGGLING {
-        refused(client.outbound_addr(), request).await;
-        refused(server.inbound_addr(), request).await;
-    }
-    assert_eq!(smuggled.load(Relaxed), 0);
-    assert_eq!(client.get(&web("/")).await.status(), 200);
-}
-
 #[tokio::test]
 async fn a_target_that_is_none_is_a_400() {
     let pair = Pair::start(app::says("hi")).await;
@@ -503,4 +441,28 @@ async fn a_body_nobody_wants_does_not_hang_the_client() {
     tokio::spawn(async move { while tx.data(vec![0; 64 << 10]).await {} });
     let mut http: Http1 = pair.client.http1().await;
     assert_eq!(http.send(post(&web("/"), body)).await.status(), 413);
+}
+
+#[tokio::test]
+async fn a_body_that_the_client_breaks_off_is_its_own_failure() {
+    let pair = Pair::start(app::http(|req| async move {
+        let _broken = req.into_body().collect().await;
+        Response::new(full("done"))
+    }))
+    .await;
+    pair.client.get(&web("/")).await;
+    let mut raw = pair.client.raw().await;
+    let uri = web("/");
+    raw.send(format!(
+        "POST {uri} HTTP/1.1\r\nhost: web\r\ncontent-length: 100\r\n\r\npart"
+    ))
+    .await;
+    raw.finish().await;
+    let outbound = ["response_total", "direction=\"outbound\""];
+    let counted = |error| pair.client.counted(&[&outbound[..], &[error]].concat());
+    until("the answer", || {
+        counted("error=\"bad request\"") + counted("error=\"canceled\"") == 1.0
+    })
+    .await;
+    assert_eq!(counted("error=\"i/o\""), 0.0);
 }

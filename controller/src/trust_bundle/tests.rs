@@ -85,10 +85,7 @@ impl Kept {
         let sent: Value = serde_json::from_slice(&body).unwrap();
         respond.send_response(ok(&sent));
         let namespace = path.split('/').nth(4).unwrap_or_default().to_owned();
-        (
-            namespace,
-            sent["data"]["ca.crt"].as_str().unwrap().to_owned(),
-        )
+        (namespace, sent["data"][KEY].as_str().unwrap().to_owned())
     }
 
     async fn refuse(&mut self, code: u16, status: &Value) {
@@ -99,7 +96,7 @@ impl Kept {
 }
 
 fn map(namespace: &str, text: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": text},
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {KEY: text},
         "metadata": {"name": NAME, "namespace": namespace, "resourceVersion": "1"}})
 }
 

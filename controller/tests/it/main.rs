@@ -8,6 +8,7 @@ mod cluster;
 mod files;
 mod generated;
 mod identity;
+mod inject;
 mod json;
 mod mesh;
 mod process;

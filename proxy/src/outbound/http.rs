@@ -11,13 +11,13 @@ use crate::{
         Version,
         account::Account,
         body::{Observed, Replay, ResponseBody},
-        check::check,
+        check::{check, no_tunnel_in_a_stream},
         client::SendError,
         error::{BoxError, Kind, ProxyError},
         headers,
         in_flight::InFlightLayer,
         rescue::RescueLayer,
-        server,
+        server, target,
     },
     transport::io::BoxIo,
 };
@@ -88,6 +88,8 @@ impl Outbound {
 }
 
 fn normalize(req: &mut Request<Incoming>) -> Result<(), ProxyError> {
+    no_tunnel_in_a_stream(req)?;
+    target::settle(req)?;
     let upgrade = headers::is_upgrade(req);
     headers::strip_hop_by_hop(req.headers_mut(), upgrade);
     headers::strip_l5d(req.headers_mut(), &[]);
