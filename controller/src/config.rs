@@ -6,16 +6,64 @@ pub use flags::Flags;
 
 use crate::model::{Settings, inbound::DefaultPolicy, ports::PortSet};
 use ipnet::IpNet;
-use mesh_identity::Credentials;
+use mesh_identity::{Credentials, kubernetes::Access};
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// Where the objects are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceConfig {
+    /// In the manifests of a directory.
+    Directory(PathBuf),
+    /// At a Kubernetes API server.
+    Kubernetes(Access),
+}
+
+/// `kubernetes`, `directory:PATH`, or a path as it is. A directory of the name
+/// `kubernetes` is `./kubernetes`.
+impl FromStr for SourceConfig {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "kubernetes" => Self::Kubernetes(Access::default()),
+            text => Self::from(text.strip_prefix("directory:").unwrap_or(text)),
+        })
+    }
+}
+
+impl From<&str> for SourceConfig {
+    fn from(directory: &str) -> Self {
+        Self::Directory(directory.into())
+    }
+}
+
+impl From<&Path> for SourceConfig {
+    fn from(directory: &Path) -> Self {
+        Self::Directory(directory.into())
+    }
+}
+
+impl From<PathBuf> for SourceConfig {
+    fn from(directory: PathBuf) -> Self {
+        Self::Directory(directory)
+    }
+}
 
 /// Everything a controller can be told; [`Config::new`] has the defaults.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The directory of manifests.
-    pub source: PathBuf,
+    /// Where the objects are.
+    pub source: SourceConfig,
+    /// File of the trust anchors (PEM) to be kept in a ConfigMap of every meshed
+    /// namespace, when the source is Kubernetes; followed.
+    pub trust_anchors: Option<PathBuf>,
     /// Where `Destination` and our `Balancing` are served. Port 0 takes any.
     pub destination_addr: SocketAddr,
     /// Where `OutboundPolicies` and `InboundServerPolicies` are served.
@@ -56,12 +104,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults, for a directory of manifests; all listeners on loopback.
+    /// The defaults, for a source; all listeners on loopback.
     #[must_use]
-    pub fn new(source: impl Into<PathBuf>) -> Self {
+    pub fn new(source: impl Into<SourceConfig>) -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             source: source.into(),
+            trust_anchors: None,
             destination_addr: loopback(8086),
             policy_addr: loopback(8090),
             admin_addr: loopback(9990),
@@ -108,6 +157,6 @@ impl Config {
 }
 
 /// A default, which a test checks to be well-formed.
-fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+fn parsed<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("defaults are well-formed")
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     balancing::Balancing,
-    config::Config,
+    config::{Config, SourceConfig},
     destination::Destination,
     generated::balancing::balancing_server::BalancingServer,
     grpc::{self, Both, GrpcService},
@@ -12,15 +12,22 @@ use crate::{
     source::{
         Batch, Source,
         directory::{Directory, DirectoryError},
+        kubernetes::Kubernetes,
     },
     stream::Limits,
+    trust_bundle::Keeper,
 };
 use linkerd2_proxy_api::{
     destination::destination_server::DestinationServer,
     inbound::inbound_server_policies_server::InboundServerPoliciesServer,
     outbound::outbound_policies_server::OutboundPoliciesServer,
 };
-use mesh_identity::server::admin::Admin;
+use mesh_identity::{
+    TrustBundle,
+    kubernetes::AccessError,
+    server::admin::Admin,
+    trust::{self, TrustError},
+};
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -40,6 +47,12 @@ pub enum Error {
     /// The manifests directory.
     #[error(transparent)]
     Source(#[from] DirectoryError),
+    /// The Kubernetes API server.
+    #[error(transparent)]
+    Kubernetes(#[from] AccessError),
+    /// The trust anchors that namespaces are to have.
+    #[error("can't use the trust anchors: {0}")]
+    Trust(#[from] TrustError),
     /// A port is taken, an address not ours, ...
     #[error("can't listen on {addr} for {what}: {cause}")]
     Listen {
@@ -74,7 +87,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Controller {
     config: Config,
-    source: Directory,
+    objects: Objects,
     destination: TcpListener,
     policy: TcpListener,
     admin: TcpListener,
@@ -85,10 +98,10 @@ impl Controller {
     /// Checks the configuration and binds the ports.
     ///
     /// # Errors
-    /// When the directory can't be read, or a port not be bound.
+    /// When the source can't be used, or a port not be bound.
     pub async fn bind(config: Config) -> Result<Self, Error> {
         metrics::describe();
-        let source = Directory::open(&config.source)?;
+        let objects = Objects::open(&config).await?;
         for (what, addr) in [
             ("destination", config.destination_addr),
             ("policy", config.policy_addr),
@@ -103,7 +116,7 @@ impl Controller {
         let (admin, admin_addr) = bind("admin", config.admin_addr).await?;
         Ok(Self {
             config,
-            source,
+            objects,
             destination,
             policy,
             admin,
@@ -143,11 +156,12 @@ impl Controller {
         let admin = Admin {
             ready: ready.subscribe(),
             unready: "objects not read yet",
+            detail: self.objects.text(),
             metrics: self.config.metrics.clone(),
         };
         tasks.spawn(admin.serve(self.admin));
         let (batches, received) = mpsc::channel(WAITING_BATCHES);
-        tasks.spawn(self.source.run(batches));
+        self.objects.start(&hub, &self.config, batches, &mut tasks);
         tasks.spawn(feed(hub.clone(), received, ready.clone()));
 
         let servers = Servers {
@@ -167,6 +181,55 @@ impl Controller {
         stop.send_replace(true);
         // Clients that don't close their connections in time are cut off.
         tokio::time::timeout(GRACE, serving).await.unwrap_or(Ok(()))
+    }
+}
+
+/// A source that can be used, with what depends on its kind.
+#[derive(Debug)]
+enum Objects {
+    Directory(Directory),
+    Kubernetes(Kubernetes, Option<TrustBundle>),
+}
+
+impl Objects {
+    async fn open(config: &Config) -> Result<Self, Error> {
+        Ok(match &config.source {
+            SourceConfig::Directory(path) => Self::Directory(Directory::open(path)?),
+            SourceConfig::Kubernetes(access) => {
+                let anchors = config.trust_anchors.as_ref();
+                let anchors =
+                    anchors.map(|file| TrustBundle::watch_file(file, trust::POLL_INTERVAL));
+                Self::Kubernetes(Kubernetes::open(access).await?, anchors.transpose()?)
+            }
+        })
+    }
+
+    /// What people are told of its state.
+    fn text(&self) -> watch::Receiver<String> {
+        match self {
+            Self::Directory(_) => watch::Sender::default().subscribe(),
+            Self::Kubernetes(source, _) => source.freshness().text(),
+        }
+    }
+
+    fn start(
+        self,
+        hub: &Hub,
+        config: &Config,
+        batches: mpsc::Sender<Batch>,
+        tasks: &mut JoinSet<()>,
+    ) {
+        match self {
+            Self::Directory(source) => tasks.spawn(source.run(batches)),
+            Self::Kubernetes(source, anchors) => {
+                if let Some(anchors) = anchors {
+                    let own_namespace = config.identity_namespace.clone();
+                    let keeper = Keeper::new(source.client(), anchors, own_namespace, hub.meshed());
+                    tasks.spawn(keeper.run());
+                }
+                tasks.spawn(source.run(batches))
+            }
+        };
     }
 }
 

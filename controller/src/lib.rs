@@ -1,7 +1,7 @@
 //! The controller: from Kubernetes objects to what proxies ask for.
 //!
 //! ```text
-//! source (directory) -> batches of changes -> hub: model behind a lock
+//! source (directory, kubernetes) -> batches of changes -> hub: model behind a lock
 //!                                              | one answer per question
 //!            Destination, Balancing, policies <-+ shared by all who ask it
 //! ```
@@ -28,8 +28,9 @@ mod model;
 mod policy;
 mod source;
 mod stream;
+mod trust_bundle;
 
-pub use config::{Config, Flags};
+pub use config::{Config, Flags, SourceConfig};
 pub use controller::{Controller, Error};
 pub use identity::{IdentityError, IdentitySource};
 pub use metrics::install_metrics;

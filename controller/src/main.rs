@@ -5,13 +5,16 @@
 use mesh_controller::{Config, Flags, IdentitySource};
 use std::{io::IsTerminal, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 fn main() -> ExitCode {
     let flags = Flags::of_process();
-    tracing_subscriber::fmt()
-        .with_max_level(flags.log)
+    let text = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(text)
+        .with(mesh_identity::kubernetes::log_filter(flags.log.into()))
         .init();
     match run(flags) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! Every metric of the controller: names, help, and the calls that record.
 
 use crate::model::object::Kind;
+use k8s_openapi::jiff::Timestamp;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::sync::OnceLock;
@@ -12,6 +13,10 @@ const WATCHES: &str = "mesh_controller_watches";
 const OBJECTS: &str = "mesh_controller_objects";
 const SOURCE_ERRORS: &str = "mesh_controller_source_errors_total";
 const BROKEN_FILES: &str = "mesh_controller_source_broken_files";
+const STALE: &str = "mesh_controller_source_stale_since_timestamp_seconds";
+const LISTS: &str = "mesh_controller_source_lists_total";
+const FAULTY: &str = "mesh_controller_source_faulty_objects";
+const TRUST_BUNDLES: &str = "mesh_controller_trust_bundles";
 const SOURCE_UPDATES: &str = "mesh_controller_source_updates_total";
 const INJECTIONS: &str = "proxy_inject_admission_responses_total";
 const FAILED_INJECTIONS: &str = "proxy_inject_admission_errors_total";
@@ -47,6 +52,22 @@ pub(crate) fn describe() {
         BROKEN_FILES,
         Unit::Count,
         "Files whose present content can't be used; their last good state is"
+    );
+    describe_gauge!(
+        STALE,
+        Unit::Seconds,
+        "Since when a kind has not been watched (since the UNIX epoch); 0 while it is"
+    );
+    describe_counter!(LISTS, Unit::Count, "Complete lists of objects, by kind");
+    describe_gauge!(
+        FAULTY,
+        Unit::Count,
+        "Objects of the API server with something that can't be used, by kind"
+    );
+    describe_gauge!(
+        TRUST_BUNDLES,
+        Unit::Count,
+        "Meshed namespaces by the state of their trust bundle: current or outdated"
     );
     describe_counter!(SOURCE_UPDATES, Unit::Count, "Changes of objects taken in");
 }
@@ -128,6 +149,28 @@ pub(crate) fn source_error(source: &'static str) {
 /// How many files can't be used at present.
 pub(crate) fn broken_files(files: usize) {
     gauge!(BROKEN_FILES).set(files as f64);
+}
+
+/// A kind has not been watched since then, or is.
+pub(crate) fn stale(kind: Kind, since: Option<Timestamp>) {
+    let since = since.map_or(0.0, |since| since.as_second() as f64);
+    gauge!(STALE, "kind" => format!("{kind:?}")).set(since);
+}
+
+/// All objects of a kind were read.
+pub(crate) fn listed(kind: Kind) {
+    counter!(LISTS, "kind" => format!("{kind:?}")).increment(1);
+}
+
+/// How many objects of a kind have something that can't be used.
+pub(crate) fn faulty_objects(kind: Kind, objects: usize) {
+    gauge!(FAULTY, "kind" => format!("{kind:?}")).set(objects as f64);
+}
+
+/// In how many namespaces the trust bundle is what it should be, and in how many not.
+pub(crate) fn trust_bundles(current: usize, outdated: usize) {
+    gauge!(TRUST_BUNDLES, "state" => "current").set(current as f64);
+    gauge!(TRUST_BUNDLES, "state" => "outdated").set(outdated as f64);
 }
 
 /// Changes were taken in.

@@ -7,6 +7,7 @@
 mod annotations;
 mod convert;
 pub(crate) mod directory;
+pub(crate) mod kubernetes;
 
 use crate::model::object::Change;
 use std::future::Future;

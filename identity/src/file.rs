@@ -78,6 +78,19 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, FileError
     Ok(content)
 }
 
+/// The PEM form (RFC 7468).
+#[cfg(feature = "server")]
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for line in text.as_bytes().chunks(64) {
+        pem.extend(line.iter().map(|&byte| char::from(byte)));
+        pem.push('\n');
+    }
+    pem + &format!("-----END {label}-----\n")
+}
+
 /// Files that belong together and are looked at together.
 pub(crate) struct FileSet<const N: usize> {
     files: [(&'static str, PathBuf); N],

@@ -22,6 +22,8 @@ mod file;
 #[cfg(feature = "server")]
 pub mod issuer;
 #[cfg(feature = "server")]
+pub mod kubernetes;
+#[cfg(feature = "server")]
 pub mod metrics;
 pub mod name;
 #[cfg(feature = "server")]

@@ -9,17 +9,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, ValueEnum};
 use mesh_identity::issuer::{IssuerFiles, Validity};
-use mesh_identity::server::{self, Config, Limits};
+use mesh_identity::kubernetes::{self, Access};
+use mesh_identity::server::{self, Config, Limits, Tokens};
 use mesh_identity::service::Mesh;
 use mesh_identity::{ca, metrics, token, trust};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Signs short-lived certificates for the workloads of a mesh.
 ///
 /// Reads `ca.crt`, `issuer.crt`, `issuer.key` and `token.pub` from one directory
-/// unless told otherwise; the first three are read again when they change.
+/// unless told otherwise; the first three are read again when they change. A
+/// Secret of cert-manager, mounted there, works too: `tls.crt` and `tls.key`.
 #[derive(Parser)]
 #[command(name = "mesh-identity", version, after_help = EXAMPLES)]
 struct Args {
@@ -37,12 +41,31 @@ struct Args {
     trust_anchors: Option<PathBuf>,
 
     /// Issuer certificate (PEM, intermediates after it), if not DIR/issuer.crt
+    /// or DIR/tls.crt
     #[arg(long, env = "MESH_IDENTITY_ISSUER_CERTIFICATE", value_name = "FILE")]
     issuer_certificate: Option<PathBuf>,
 
-    /// Issuer private key (PEM), if not DIR/issuer.key
+    /// Issuer private key (PEM), if not DIR/issuer.key or DIR/tls.key
     #[arg(long, env = "MESH_IDENTITY_ISSUER_KEY", value_name = "FILE")]
     issuer_key: Option<PathBuf>,
+
+    /// Which tokens workloads show
+    #[arg(
+        long,
+        env = "MESH_IDENTITY_TOKENS",
+        value_name = "KIND",
+        default_value = "local"
+    )]
+    tokens: TokenKind,
+
+    /// Kubeconfig for --tokens kubernetes, if not KUBECONFIG, ~/.kube/config or
+    /// the pod's service account
+    #[arg(long, env = "MESH_IDENTITY_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig, if not its current one
+    #[arg(long, env = "MESH_IDENTITY_KUBE_CONTEXT", value_name = "NAME")]
+    kube_context: Option<String>,
 
     /// Public key of local tokens (PEM), if not DIR/token.pub
     #[arg(long, env = "MESH_IDENTITY_TOKEN_KEY", value_name = "FILE")]
@@ -101,20 +124,31 @@ struct Args {
     log: tracing::Level,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum TokenKind {
+    /// Made by `mesh identity token`
+    Local,
+    /// Of service accounts, judged by the Kubernetes API server (TokenReview)
+    Kubernetes,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   mesh identity ca --dir ./identity      make a root and an issuer
   mesh-identity --dir ./identity --listen 127.0.0.1:8080 --admin 127.0.0.1:9990
   mesh-identity --dir ./identity --audiences identity.mesh.dev,identity.l5d.io
+  mesh-identity --tokens kubernetes --dir /issuer --trust-anchors /anchors/ca.crt
 
 Exit status: 0 after SIGTERM or SIGINT, 1 when it can't start or serve, 2 for bad flags.";
 
 fn main() -> ExitCode {
     let args = Args::try_parse().unwrap_or_else(|error| refuse(&error));
-    tracing_subscriber::fmt()
-        .with_max_level(args.log)
+    let text = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(text)
+        .with(kubernetes::log_filter(args.log.into()))
         .init();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -169,15 +203,23 @@ impl Args {
     fn into_config(self) -> Config {
         let dir = self.dir;
         let or = |file: Option<PathBuf>, name: &str| file.unwrap_or_else(|| dir.join(name));
+        let issuer = IssuerFiles::in_directory(&dir);
+        let tokens = match self.tokens {
+            TokenKind::Local => Tokens::Local(or(self.token_key, token::local::TOKEN_PUBLIC_KEY)),
+            TokenKind::Kubernetes => Tokens::Kubernetes(Access {
+                kubeconfig: self.kubeconfig,
+                context: self.kube_context,
+            }),
+        };
         Config {
             listen: self.listen,
             admin: self.admin,
             trust_anchors: or(self.trust_anchors, ca::TRUST_ANCHORS),
             issuer: IssuerFiles {
-                certificate: or(self.issuer_certificate, ca::ISSUER_CERTIFICATE),
-                key: or(self.issuer_key, ca::ISSUER_KEY),
+                certificate: self.issuer_certificate.unwrap_or(issuer.certificate),
+                key: self.issuer_key.unwrap_or(issuer.key),
             },
-            token_key: or(self.token_key, token::local::TOKEN_PUBLIC_KEY),
+            tokens,
             audiences: self.audiences,
             mesh: Mesh {
                 namespace: self.namespace,
@@ -193,5 +235,46 @@ impl Args {
             limits: Limits::default(),
             metrics: metrics::install(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    /// docs/config.md has a row for each flag, with its variable and default.
+    #[test]
+    fn the_documentation_lists_every_flag() {
+        let documented = include_str!("../../docs/config.md");
+        for flag in Args::command().get_arguments() {
+            let (Some(name), Some(variable)) = (flag.get_long(), flag.get_env()) else {
+                continue;
+            };
+            let default = flag.get_default_values().first();
+            let default = default.map(|value| format!("`{}`", value.display()));
+            let start = format!(
+                "| --{name} | `{}` | {} | ",
+                variable.display(),
+                default.unwrap_or_default()
+            );
+            assert!(documented.contains(&start), "no row {start}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_local_unless_told_otherwise() {
+        let tokens = |flags: &[&str]| {
+            let flags = ["mesh-identity"].iter().chain(flags);
+            Args::try_parse_from(flags).unwrap().into_config().tokens
+        };
+        let local = tokens(&["--dir", "d"]);
+        assert!(matches!(local, Tokens::Local(key) if key.ends_with("d/token.pub")));
+        let judged = tokens(&["--tokens", "kubernetes", "--kubeconfig", "k"]);
+        assert!(matches!(judged, Tokens::Kubernetes(access) if access.kubeconfig.is_some()));
     }
 }

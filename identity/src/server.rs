@@ -15,16 +15,17 @@ use std::time::Duration;
 use futures::Stream;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::certify;
 use crate::credentials::Credentials;
 use crate::issuer::{self, IssuerFiles, IssuerHandle, LoadError, Validity};
+use crate::kubernetes::{Access, AccessError};
 use crate::name::{IdentityName, NameError};
 use crate::service::{Certify, Mesh};
 use crate::token::local::TokenKeyError;
-use crate::token::{LocalVerifier, TokenVerifier};
+use crate::token::{LocalVerifier, ReviewVerifier, TokenVerifier};
 use crate::trust::{TrustBundle, TrustError};
 
 pub mod admin;
@@ -49,8 +50,8 @@ pub struct Config {
     pub trust_anchors: PathBuf,
     /// The issuer; followed.
     pub issuer: IssuerFiles,
-    /// Public key (PEM) of local tokens.
-    pub token_key: PathBuf,
+    /// Which tokens are taken, and who judges them.
+    pub tokens: Tokens,
     /// Audiences of which a token must have one.
     pub audiences: Vec<String>,
     /// Which names are given out.
@@ -69,6 +70,27 @@ pub struct Config {
     pub metrics: Option<PrometheusHandle>,
 }
 
+/// The tokens that workloads show.
+#[derive(Clone, Debug)]
+pub enum Tokens {
+    /// Signed by `mesh identity token`; the file has the public key (PEM).
+    Local(PathBuf),
+    /// Of Kubernetes' service accounts; the API server is asked.
+    Kubernetes(Access),
+}
+
+impl Tokens {
+    async fn verifier(&self, audiences: &[String]) -> Result<Arc<dyn TokenVerifier>, Error> {
+        Ok(match self {
+            Self::Local(key) => Arc::new(LocalVerifier::load(key, audiences)?),
+            Self::Kubernetes(access) => {
+                let client = access.client().await?;
+                Arc::new(ReviewVerifier::new(client, audiences.to_vec()))
+            }
+        })
+    }
+}
+
 /// Why an identity process does not start, or stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,6 +104,9 @@ pub enum Error {
     /// Token key.
     #[error("can't verify tokens: {0}")]
     TokenKey(#[from] TokenKeyError),
+    /// Kubernetes' API server.
+    #[error("can't verify tokens: {0}")]
+    Kubernetes(#[from] AccessError),
     /// The process' own name.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -127,7 +152,7 @@ impl Server {
     pub async fn bind(config: Config) -> Result<Self, Error> {
         let trust = TrustBundle::watch_file(&config.trust_anchors, config.poll_interval)?;
         let issuer = issuer::watch(config.issuer.clone(), trust.clone(), config.poll_interval)?;
-        let verifier = Arc::new(LocalVerifier::load(&config.token_key, &config.audiences)?);
+        let verifier = config.tokens.verifier(&config.audiences).await?;
         let Mesh {
             namespace,
             trust_domain,
@@ -183,6 +208,7 @@ impl Server {
         let answers = admin::Admin {
             ready: credentials.ready(),
             unready: "no certificate yet",
+            detail: watch::Sender::default().subscribe(),
             metrics: config.metrics,
         };
         tasks.spawn(answers.serve(admin));

@@ -2,7 +2,7 @@
 //!
 //! The service asks a [`TokenVerifier`] and knows nothing of where tokens come
 //! from. [`local`] signs and verifies them without a cluster; in a cluster they are
-//! service account tokens, which only the API server can judge.
+//! service account tokens, which only the API server can judge ([`ReviewVerifier`]).
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -10,8 +10,10 @@ use std::time::{Duration, SystemTime};
 use crate::name::{IdentityName, NameError};
 
 pub mod local;
+mod review;
 
 pub use local::{LocalTokenKey, LocalVerifier};
+pub use review::ReviewVerifier;
 
 /// The audience that tokens for the identity service carry.
 pub const AUDIENCE: &str = "identity.mesh.dev";
@@ -118,6 +120,9 @@ pub enum TokenError {
         "the token belongs to `{0}`, not to a service account (system:serviceaccount:NAMESPACE:NAME)"
     )]
     NotServiceAccount(String),
+    /// The API server says no: expired, of another cluster, of a deleted pod, ...
+    #[error("the API server refuses the token: {0}")]
+    Refused(String),
     /// The judge could not be asked; the token may be good.
     #[error("can't have the token verified now: {0}")]
     Unavailable(String),

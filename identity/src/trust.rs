@@ -120,6 +120,16 @@ impl TrustBundle {
         self.len() == 0
     }
 
+    /// The anchors as PEM, without what else a file may hold (comments, keys).
+    #[cfg(feature = "server")]
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        let anchors = self.anchors();
+        let each = anchors.certificates.iter();
+        each.map(|der| crate::file::pem("CERTIFICATE", der))
+            .collect()
+    }
+
     /// The anchors now in force.
     pub(crate) fn anchors(&self) -> Arc<Anchors> {
         self.0.anchors.load_full()

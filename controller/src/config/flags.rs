@@ -1,7 +1,7 @@
 //! The command line of `mesh-controller`; every flag is an environment
 //! variable too.
 
-use super::Config;
+use super::{Config, SourceConfig};
 use crate::{
     identity::IdentitySource,
     model::{inbound::DefaultPolicy, ports::PortSet},
@@ -11,12 +11,16 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 use ipnet::IpNet;
+use mesh_identity::kubernetes::Access;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
   # Serve the manifests of a directory to proxies on this machine
   mesh-controller --source ./manifests
+
+  # Serve the objects of the cluster that this pod runs in
+  mesh-controller --source kubernetes --trust-anchors /anchors/ca.crt
 
   # Refuse clients without an identity unless a workload says otherwise
   mesh-controller --source ./manifests --default-inbound-policy all-authenticated
@@ -32,14 +36,27 @@ Examples:
 
 Exit status: 0 after SIGTERM or SIGINT, 1 when it can't start or serve, 2 for bad flags.";
 
-/// Tells proxies where services are and what policy applies, from a directory
-/// of Kubernetes manifests.
+/// Tells proxies where services are and what policy applies, from the objects of
+/// a Kubernetes cluster or a directory of manifests.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mesh-controller", version, after_help = EXAMPLES)]
 pub struct Flags {
-    /// Directory of manifests (.yaml, .yml, .json); watched for changes
-    #[arg(long, env = "MESH_CONTROLLER_SOURCE", value_name = "DIR")]
-    source: PathBuf,
+    /// Where the objects are: kubernetes, or a directory of manifests (.yaml,
+    /// .yml, .json) as a path or as directory:PATH; watched for changes
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_SOURCE",
+        value_name = "SOURCE",
+        value_parser = <SourceConfig as std::str::FromStr>::from_str
+    )]
+    source: SourceConfig,
+    /// Kubeconfig for --source kubernetes, if not KUBECONFIG, ~/.kube/config or
+    /// the pod's service account
+    #[arg(long, env = "MESH_CONTROLLER_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig, if not its current one
+    #[arg(long, env = "MESH_CONTROLLER_KUBE_CONTEXT", value_name = "NAME")]
+    kube_context: Option<String>,
     /// Where the destination and balancing services listen
     #[arg(
         long,
@@ -140,7 +157,8 @@ pub struct Flags {
     /// File with the token that proves the controller's identity
     #[arg(long, env = "MESH_CONTROLLER_IDENTITY_TOKEN", value_name = "FILE")]
     identity_token: Option<PathBuf>,
-    /// Trust anchors (PEM)
+    /// Trust anchors (PEM); with --source kubernetes also kept in the ConfigMap
+    /// mesh-trust-bundle of every meshed namespace
     #[arg(long, env = "MESH_CONTROLLER_TRUST_ANCHORS_FILE", value_name = "FILE")]
     trust_anchors: Option<PathBuf>,
     /// Service account of this process, in its certificate
@@ -206,7 +224,15 @@ fn variable_of(error: &clap::Error) -> Option<OsString> {
 
 impl From<Flags> for Config {
     fn from(flags: Flags) -> Self {
+        let source = match flags.source {
+            SourceConfig::Kubernetes(_) => SourceConfig::Kubernetes(Access {
+                kubeconfig: flags.kubeconfig,
+                context: flags.kube_context,
+            }),
+            directory => directory,
+        };
         Self {
+            trust_anchors: flags.trust_anchors,
             destination_addr: flags.destination_addr,
             policy_addr: flags.policy_addr,
             admin_addr: flags.admin_addr,
@@ -221,7 +247,7 @@ impl From<Flags> for Config {
             h2_upgrade: !flags.disable_h2_upgrade,
             prefer_local_zone: flags.prefer_local_zone,
             stream_queue: flags.stream_queue as usize,
-            ..Self::new(flags.source)
+            ..Self::new(source)
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     Index,
     authority::ServiceName,
     endpoint::{Endpoint, Locality},
-    object::{Service, ServicePort, Slice, SliceEndpoint},
+    object::{Pod, Service, ServicePort, Slice, SliceEndpoint},
     query::{Dependency, Query},
 };
 use std::{
@@ -83,10 +83,7 @@ impl EndpointsQuery {
         let resolved = candidates
             .into_iter()
             .map(|Candidate { endpoint, address }| {
-                let pod = endpoint
-                    .pod
-                    .as_deref()
-                    .and_then(|pod| index.pod(&service.namespace, pod));
+                let pod = index.pod_behind(endpoint, &service.namespace);
                 let locality = Locality::of(zone, endpoint.zone.as_deref());
                 (
                     address,
@@ -103,7 +100,9 @@ impl EndpointsQuery {
             let Some(target) = slice.target_port(port, self.service.port) else {
                 continue;
             };
-            let ready = slice.endpoints.iter().filter(|endpoint| endpoint.ready);
+            let ready = slice.endpoints.iter().filter(|endpoint| {
+                endpoint.ready && !index.awaits_pod_of(endpoint, &service.namespace)
+            });
             let asked = ready.filter(|endpoint| match &self.service.hostname {
                 None => true,
                 hostname => endpoint.hostname == *hostname,
@@ -115,6 +114,24 @@ impl EndpointsQuery {
             }));
         }
         candidates
+    }
+}
+
+impl Index {
+    fn pod_behind(&self, endpoint: &SliceEndpoint, namespace: &str) -> Option<&Pod> {
+        self.pod(namespace, endpoint.pod.as_deref()?)
+    }
+
+    /// Slices and pods are watched apart, so a slice may be ahead of the pod that it
+    /// names. Taken as it is, the endpoint would be one without a proxy, or with the
+    /// identity of an earlier pod of the same name; so it waits. Only the API server
+    /// says which pod of a name is meant: manifests are taken as written.
+    fn awaits_pod_of(&self, endpoint: &SliceEndpoint, namespace: &str) -> bool {
+        let Some(uid) = &endpoint.pod_uid else {
+            return false;
+        };
+        let pod = self.pod_behind(endpoint, namespace);
+        pod.is_none_or(|pod| pod.uid.as_ref().is_some_and(|known| known != uid))
     }
 }
 

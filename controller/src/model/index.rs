@@ -84,23 +84,44 @@ impl Index {
         }
     }
 
-    /// Takes in one change and notes what it touched.
+    /// Takes in one change and notes what it touched. An object that says what
+    /// is known (a heartbeat, a relist) touches nothing.
     pub(crate) fn apply(&mut self, change: Change, touched: &mut Touched) {
         match change {
-            Change::Apply(Object::Namespace(new)) => {
+            Change::Apply(object) if self.has(&object) => {}
+            Change::Apply(object) => self.insert(object, touched),
+            Change::Delete(key) => self.delete(&key, touched),
+        }
+    }
+
+    fn has(&self, object: &Object) -> bool {
+        match object {
+            Object::Namespace(new) => self.namespaces.get(&new.name) == Some(new),
+            Object::Node(new) => self.nodes.get(&new.name) == Some(new),
+            Object::Pod(new) => self.pod(&new.namespace, &new.name) == Some(&**new),
+            Object::Service(new) => self.service(&new.namespace, &new.name) == Some(&**new),
+            Object::Slice(new) => {
+                let space = self.spaces.get(&new.namespace);
+                space.and_then(|space| space.slices.get(&new.name)) == Some(new)
+            }
+        }
+    }
+
+    fn insert(&mut self, object: Object, touched: &mut Touched) {
+        match object {
+            Object::Namespace(new) => {
                 touched.namespaces.insert(new.name.clone());
                 self.namespaces.insert(new.name.clone(), new);
             }
-            Change::Apply(Object::Node(new)) => {
-                let old = self.nodes.insert(new.name.clone(), new.clone());
-                touched.all |= old.as_ref() != Some(&new);
+            Object::Node(new) => {
+                self.nodes.insert(new.name.clone(), new);
+                touched.all = true;
             }
-            Change::Apply(Object::Pod(new)) => self.apply_pod(*new, touched),
-            Change::Apply(Object::Service(new)) => self.apply_service(*new, touched),
-            Change::Apply(Object::Slice(new)) => {
+            Object::Pod(new) => self.insert_pod(*new, touched),
+            Object::Service(new) => self.insert_service(*new, touched),
+            Object::Slice(new) => {
                 self.space(&new.namespace, touched).insert_slice(new);
             }
-            Change::Delete(key) => self.delete(&key, touched),
         }
     }
 
@@ -137,7 +158,7 @@ impl Index {
         }
     }
 
-    fn apply_pod(&mut self, new: Pod, touched: &mut Touched) {
+    fn insert_pod(&mut self, new: Pod, touched: &mut Touched) {
         let (namespace, name, ips) = (new.namespace.clone(), new.name.clone(), new.ips.clone());
         let old = self
             .space(&namespace, touched)
@@ -148,7 +169,7 @@ impl Index {
         link(&mut self.pods_by_ip, &ips, (&namespace, &name), touched);
     }
 
-    fn apply_service(&mut self, new: Service, touched: &mut Touched) {
+    fn insert_service(&mut self, new: Service, touched: &mut Touched) {
         let (namespace, name, ips) = (
             new.namespace.clone(),
             new.name.clone(),
@@ -215,6 +236,18 @@ impl Index {
     pub(crate) fn pod_at(&self, ip: IpAddr) -> Option<&Pod> {
         let (namespace, name) = self.pods_by_ip.get(&ip)?.first()?;
         self.pod(namespace, name)
+    }
+
+    /// Does this namespace have pods with our proxy, or will it?
+    pub(crate) fn is_meshed(&self, name: &str) -> bool {
+        let ours = |pod: &Pod| {
+            let proxy = pod.proxy.as_ref();
+            proxy.is_some_and(|proxy| proxy.control_plane == self.settings.identity_namespace)
+        };
+        self.namespaces.get(name).is_some_and(|namespace| {
+            let space = self.spaces.get(name);
+            namespace.inject || space.is_some_and(|space| space.pods.values().any(ours))
+        })
     }
 
     /// How many objects there are, by kind.

@@ -84,6 +84,8 @@ pub(crate) struct Namespace {
     pub(crate) name: String,
     pub(crate) opaque_ports: Option<PortSet>,
     pub(crate) default_policy: Option<DefaultPolicy>,
+    /// Annotation `mesh.dev/inject`: pods made here get a proxy.
+    pub(crate) inject: bool,
 }
 
 /// Where a node is.
@@ -99,6 +101,8 @@ pub(crate) struct Node {
 pub(crate) struct Pod {
     pub(crate) namespace: String,
     pub(crate) name: String,
+    /// Tells pods of one name apart; only the API server gives it.
+    pub(crate) uid: Option<Box<str>>,
     pub(crate) labels: BTreeMap<String, String>,
     /// Empty until the pod has an address, and again once it has ended.
     pub(crate) ips: Vec<IpAddr>,
@@ -217,4 +221,6 @@ pub(crate) struct SliceEndpoint {
     pub(crate) hints: Vec<String>,
     /// The pod behind it, in the slice's namespace.
     pub(crate) pod: Option<String>,
+    /// Which pod of that name.
+    pub(crate) pod_uid: Option<Box<str>>,
 }

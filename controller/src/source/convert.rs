@@ -14,7 +14,11 @@ use k8s_openapi::{
     api::{core::v1, discovery::v1 as discovery},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use kube::core::PartialObjectMeta;
 use std::net::IpAddr;
+
+/// Whether pods get a proxy; what else it may say is the injector's business.
+const INJECT: &str = "mesh.dev/inject";
 
 /// A field whose value can't be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +47,10 @@ impl Convert for v1::Namespace {
             name: name(&self.metadata)?,
             opaque_ports: annotations.ports("opaque-ports", |_| None),
             default_policy: annotations.config("default-inbound-policy"),
+            inject: matches!(
+                annotations.map.get(INJECT).map(String::as_str),
+                Some("enabled" | "ingress")
+            ),
         };
         Ok(Converted {
             object: Some(Object::Namespace(object)),
@@ -63,6 +71,28 @@ impl Convert for v1::Node {
             object: Some(Object::Node(object)),
             warnings: Vec::new(),
         })
+    }
+}
+
+impl Convert for PartialObjectMeta<v1::Namespace> {
+    fn convert(self) -> Result<Converted, Invalid> {
+        let metadata = self.metadata;
+        v1::Namespace {
+            metadata,
+            ..v1::Namespace::default()
+        }
+        .convert()
+    }
+}
+
+impl Convert for PartialObjectMeta<v1::Node> {
+    fn convert(self) -> Result<Converted, Invalid> {
+        let metadata = self.metadata;
+        v1::Node {
+            metadata,
+            ..v1::Node::default()
+        }
+        .convert()
     }
 }
 

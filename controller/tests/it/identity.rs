@@ -7,7 +7,7 @@ use mesh_controller::{IdentityError, IdentitySource};
 use mesh_identity::{
     Credentials, ServerId, ca,
     issuer::{IssuerFiles, Validity},
-    server::{Config, Limits, Server},
+    server::{Config, Limits, Server, Tokens},
     service,
     token::{self, LocalTokenKey},
     trust,
@@ -37,7 +37,7 @@ fn server(dir: &Path) -> Config {
             certificate: dir.join(ca::ISSUER_CERTIFICATE),
             key: dir.join(ca::ISSUER_KEY),
         },
-        token_key: dir.join(token::local::TOKEN_PUBLIC_KEY),
+        tokens: Tokens::Local(dir.join(token::local::TOKEN_PUBLIC_KEY)),
         audiences: vec![token::AUDIENCE.to_owned()],
         mesh: service::Mesh {
             namespace: "mesh".to_owned(),

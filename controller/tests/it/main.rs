@@ -1,8 +1,10 @@
-//! A real controller over a directory of manifests, asked over gRPC.
+//! A real controller over a directory of manifests or a small API server, asked over gRPC.
 
 // Helpers of tests are tests too.
 #![allow(clippy::unwrap_used)]
 
+mod api_server;
+mod cluster;
 mod files;
 mod generated;
 mod identity;

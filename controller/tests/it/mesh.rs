@@ -1,5 +1,6 @@
 //! A controller of its own for each test, with clients.
 
+use crate::api_server::ApiServer;
 use linkerd2_proxy_api::{
     destination::{GetDestination, destination_client::DestinationClient},
     inbound::{PortSpec, inbound_server_policies_client::InboundServerPoliciesClient},
@@ -8,7 +9,7 @@ use linkerd2_proxy_api::{
     },
 };
 use mesh_controller::{
-    Config, Controller, Error,
+    Config, Controller, Error, SourceConfig,
     generated::balancing::{WatchRequest, balancing_client::BalancingClient},
 };
 use std::{fs, future::Future, net::SocketAddr, path::Path, time::Duration};
@@ -42,7 +43,18 @@ impl Mesh {
     pub(crate) async fn configured(manifests: &str, set: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the manifests");
         write(directory.path(), "manifests.yaml", manifests);
-        let mut config = Config::new(directory.path());
+        let config = Config::new(directory.path());
+        Self::over(config, directory, set).await
+    }
+
+    /// Starts a controller on a cluster.
+    pub(crate) async fn of_cluster(api: &ApiServer) -> Self {
+        let config = Config::new(SourceConfig::Kubernetes(api.access()));
+        let unused = tempfile::tempdir().expect("a directory");
+        Self::over(config, unused, |_| ()).await
+    }
+
+    async fn over(mut config: Config, directory: TempDir, set: impl FnOnce(&mut Config)) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         config.destination_addr = any;
         config.policy_addr = any;

@@ -60,7 +60,7 @@ async fn what_keeps_it_from_starting() {
     ));
 }
 
-async fn http(addr: SocketAddr, path: &str) -> String {
+pub(crate) async fn http(addr: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

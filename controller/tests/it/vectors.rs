@@ -7,6 +7,7 @@
 //! detection (3 s, Linkerd 10 s) and the texts of errors, whose codes count.
 
 use crate::{
+    api_server::ApiServer,
     json,
     mesh::{Mesh, get_as, port, soon, traffic},
 };
@@ -170,10 +171,18 @@ pub(crate) fn conform(messages: &mut Value) {
     }
 }
 
+/// Asks all of one folder, whether the manifests are in a directory or in a cluster.
+async fn check(name: &str) {
+    let manifests = read("vectors/manifests.yaml");
+    check_of(Mesh::start(&manifests).await, name).await;
+    let api = ApiServer::start().await;
+    api.apply(&manifests);
+    check_of(Mesh::of_cluster(&api).await, name).await;
+}
+
 /// Asks all of one folder, then stops the controller: what was equal must also
 /// have been complete.
-async fn check(name: &str) {
-    let mesh = Mesh::start(&read("vectors/manifests.yaml")).await;
+async fn check_of(mesh: Mesh, name: &str) {
     let vectors: Vec<_> = folder(name).into_iter().map(Vector::load).collect();
     let answers = join_all(vectors.iter().map(|vector| vector.ask(&mesh))).await;
     mesh.stop().await;

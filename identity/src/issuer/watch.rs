@@ -1,15 +1,20 @@
 //! Follows the issuer's files and the trust bundle.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 
 use super::{Issuer, IssuerError};
+use crate::ca;
 use crate::file::{Contents, FileError, FileSet};
 use crate::metrics::IssuerMetrics;
 use crate::trust::TrustBundle;
+
+/// The keys of a TLS Secret.
+const TLS_CERTIFICATE: &str = "tls.crt";
+const TLS_KEY: &str = "tls.key";
 
 /// Where the issuer is. In Kubernetes, both are keys of one mounted Secret.
 #[derive(Clone, Debug)]
@@ -18,6 +23,24 @@ pub struct IssuerFiles {
     pub certificate: PathBuf,
     /// PEM private key.
     pub key: PathBuf,
+}
+
+impl IssuerFiles {
+    /// The issuer of a directory: `issuer.crt` and `issuer.key` as `mesh identity ca`
+    /// writes them, else `tls.crt` and `tls.key` as in a Secret of type
+    /// `kubernetes.io/tls`, which is what cert-manager keeps.
+    #[must_use]
+    pub fn in_directory(dir: &Path) -> Self {
+        let tls = !dir.join(ca::ISSUER_CERTIFICATE).exists() && dir.join(TLS_CERTIFICATE).exists();
+        let (certificate, key) = match tls {
+            true => (TLS_CERTIFICATE, TLS_KEY),
+            false => (ca::ISSUER_CERTIFICATE, ca::ISSUER_KEY),
+        };
+        Self {
+            certificate: dir.join(certificate),
+            key: dir.join(key),
+        }
+    }
 }
 
 /// Why the issuer's files can't be used.

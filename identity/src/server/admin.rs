@@ -27,6 +27,8 @@ pub struct Admin {
     pub ready: watch::Receiver<bool>,
     /// Why it can't while that is false.
     pub unready: &'static str,
+    /// What else there is to say of its state, as lines; `/ready` shows it in both cases.
+    pub detail: watch::Receiver<String>,
     /// What `/metrics` shows; without it, 404.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -74,11 +76,13 @@ impl Admin {
         }
         match (request.uri().path(), &self.metrics) {
             ("/live", _) => text(StatusCode::OK, "live\n"),
-            ("/ready", _) if *self.ready.borrow() => text(StatusCode::OK, "ready\n"),
-            ("/ready", _) => text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("{}\n", self.unready),
-            ),
+            ("/ready", _) => {
+                let (status, state) = match *self.ready.borrow() {
+                    true => (StatusCode::OK, "ready"),
+                    false => (StatusCode::SERVICE_UNAVAILABLE, self.unready),
+                };
+                text(status, format!("{state}\n{}", *self.detail.borrow()))
+            }
             ("/metrics", Some(metrics)) => text(StatusCode::OK, metrics.render()),
             _ => text(StatusCode::NOT_FOUND, "try /live, /ready or /metrics\n"),
         }

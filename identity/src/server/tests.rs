@@ -45,7 +45,7 @@ fn config(dir: &Path) -> Config {
             certificate: dir.join(ca::ISSUER_CERTIFICATE),
             key: dir.join(ca::ISSUER_KEY),
         },
-        token_key: dir.join(crate::token::local::TOKEN_PUBLIC_KEY),
+        tokens: Tokens::Local(dir.join(crate::token::local::TOKEN_PUBLIC_KEY)),
         audiences: vec![AUDIENCE.to_owned()],
         mesh: Mesh {
             namespace: "mesh".to_owned(),

@@ -79,3 +79,12 @@ async fn a_watched_file_is_followed_and_a_bad_one_is_not() {
         "nobody follows for nobody"
     );
 }
+
+#[test]
+fn a_bundle_is_written_as_it_was_read() {
+    let [a, b] = [(); 2].map(|()| TestMesh::new().made.root.pem());
+    let bundle = TrustBundle::from_pem(&format!("# two\n{a}\n{b}")).unwrap();
+    let again = TrustBundle::from_pem(&bundle.to_pem()).unwrap();
+    assert_eq!(again.anchors().certificates, bundle.anchors().certificates);
+    assert_eq!(bundle.to_pem(), (a + &b).replace("\r\n", "\n"));
+}

@@ -32,7 +32,7 @@ async fn service() -> Service {
             certificate: path("issuer.crt"),
             key: path("issuer.key"),
         },
-        token_key: path("token.pub"),
+        tokens: server::Tokens::Local(path("token.pub")),
         audiences: vec![AUDIENCE.into()],
         mesh: Mesh {
             namespace: "mesh".into(),

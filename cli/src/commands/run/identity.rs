@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mesh_identity::issuer::{IssuerFiles, Validity};
-use mesh_identity::server::{self, Config, Limits};
+use mesh_identity::server::{self, Config, Limits, Tokens};
 use mesh_identity::service::Mesh;
 use mesh_identity::token::{AUDIENCE, local};
 use mesh_identity::{ca, metrics, trust};
@@ -50,7 +50,7 @@ fn config(args: Args) -> Config {
             certificate: file(ca::ISSUER_CERTIFICATE),
             key: file(ca::ISSUER_KEY),
         },
-        token_key: file(local::TOKEN_PUBLIC_KEY),
+        tokens: Tokens::Local(file(local::TOKEN_PUBLIC_KEY)),
         audiences: vec![AUDIENCE.to_owned()],
         mesh: Mesh {
             namespace: MESH_NAMESPACE.to_owned(),

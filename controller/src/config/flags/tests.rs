@@ -50,3 +50,59 @@ fn the_variable_behind_a_bad_value_is_found() {
         Some(std::ffi::OsStr::new("MESH_CONTROLLER_STREAM_QUEUE"))
     );
 }
+
+#[test]
+fn sources() {
+    let source = |flags: &[&str]| {
+        let flags = ["mesh-controller"].iter().chain(flags);
+        Config::from(Flags::try_parse_from(flags).unwrap()).source
+    };
+    for text in ["./kubernetes", "directory:./kubernetes"] {
+        assert_eq!(
+            source(&["--source", text]),
+            SourceConfig::from("./kubernetes")
+        );
+    }
+    let here = SourceConfig::Kubernetes(Access::default());
+    assert_eq!(source(&["--source", "kubernetes"]), here);
+    let there = Access {
+        kubeconfig: Some("k".into()),
+        context: Some("c".to_owned()),
+    };
+    let flags = [
+        "--source",
+        "kubernetes",
+        "--kubeconfig",
+        "k",
+        "--kube-context",
+        "c",
+    ];
+    assert_eq!(source(&flags), SourceConfig::Kubernetes(there));
+}
+
+/// docs/config.md has a row for each flag, with its variable and default.
+#[test]
+fn the_documentation_lists_every_flag() {
+    let documented = include_str!("../../../../docs/config.md");
+    for flag in Flags::command().get_arguments() {
+        let (Some(name), Some(variable)) = (flag.get_long(), flag.get_env()) else {
+            continue;
+        };
+        let default = match flag.get_default_values() {
+            // A switch is off, which says nothing.
+            [] => String::new(),
+            [value] if value == "false" => String::new(),
+            values => {
+                let values: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
+                format!("`{}`", values.join(","))
+            }
+        };
+        let default = if name == "source" {
+            "required"
+        } else {
+            &default
+        };
+        let row = format!("| --{name} | `{}` | {default} | ", variable.display());
+        assert!(documented.contains(&row), "no row {row}");
+    }
+}

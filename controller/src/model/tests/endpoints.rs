@@ -192,3 +192,39 @@ fn metric_labels_name_the_owner() {
     assert_eq!(endpoint.labels["zone_locality"], "remote");
     assert_eq!(endpoint.labels["pod_template_hash"], "5f6");
 }
+
+/// A slice as the API server has it, which says which pod of a name it means.
+const NAMED: &str = "
+{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {ports: [{port: 80}]}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4, metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}, ports: [{port: 80}], endpoints: [{addresses: [10.1.0.1], targetRef: {kind: Pod, name: web-0, namespace: shop, uid: new}}]}
+---
+";
+
+#[test]
+fn an_endpoint_waits_for_its_pod() {
+    let pod = |uid: &str| {
+        format!(
+            "{NAMED}{{apiVersion: v1, kind: Pod, metadata: {{name: web-0, namespace: shop, {uid}}}, spec: {{containers: []}}}}"
+        )
+    };
+    for (manifests, known) in [
+        (NAMED.to_owned(), false),
+        (pod("uid: old"), false),
+        (pod("uid: new"), true),
+        // A manifest written by hand has no uid.
+        (pod(""), true),
+    ] {
+        let addresses = addresses(&index(&manifests), "web.shop:80", None);
+        assert_eq!(addresses.len(), usize::from(known), "{manifests}");
+    }
+}
+
+#[test]
+fn terminating_endpoints_are_left_at_once() {
+    let conditions = "conditions: {ready: false, serving: true, terminating: true}, targetRef";
+    let manifests = NAMED
+        .replace(", uid: new", "")
+        .replace("targetRef", conditions);
+    assert!(addresses(&index(&manifests), "web.shop:80", None).is_empty());
+}

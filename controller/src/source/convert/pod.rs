@@ -8,7 +8,7 @@ use super::{super::annotations::Annotations, Converted, Invalid, ip, name, names
 use crate::model::object::{Object, Pod, Proxy};
 use k8s_openapi::{
     api::core::v1::{self, Container, PodSpec, PodStatus},
-    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
+    apimachinery::pkg::{apis::meta::v1::OwnerReference, util::intstr::IntOrString},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,8 +37,9 @@ pub(super) fn convert(pod: v1::Pod) -> Result<Converted, Invalid> {
     let object = Pod {
         namespace: namespace(&pod.metadata),
         name: name(&pod.metadata)?,
+        uid: pod.metadata.uid.map(Into::into),
         ips: ips(&spec, &status)?,
-        owner: owner(&pod.metadata, &labels),
+        owner: owner(pod.metadata.owner_references.as_deref(), &labels),
         proxy: proxy(&spec, &labels, &mut annotations),
         opaque_ports: annotations.ports("opaque-ports", named),
         default_policy: annotations.config("default-inbound-policy"),
@@ -158,8 +159,11 @@ fn probe_port(container: &Container, port: &IntOrString) -> Option<u16> {
 
 /// Kind and name of what made the pod. A ReplicaSet named after its Deployment
 /// and the pod template's hash stands for the Deployment.
-fn owner(metadata: &ObjectMeta, labels: &BTreeMap<String, String>) -> Option<(String, String)> {
-    let owners = metadata.owner_references.as_ref()?;
+fn owner(
+    owners: Option<&[OwnerReference]>,
+    labels: &BTreeMap<String, String>,
+) -> Option<(String, String)> {
+    let owners = owners?;
     let controller = owners.iter().find(|owner| owner.controller == Some(true));
     let owner = controller.or_else(|| owners.first())?;
     let suffix = labels

@@ -78,7 +78,10 @@ fn endpoint(
     family: Family,
     warnings: &mut Vec<String>,
 ) -> Result<SliceEndpoint, Invalid> {
-    let target = endpoint.target_ref;
+    let pod = endpoint
+        .target_ref
+        .and_then(|target| pod(field, target, namespace, warnings));
+    let (pod, pod_uid) = pod.unzip();
     let hints = endpoint.hints.and_then(|hints| hints.for_zones);
     Ok(SliceEndpoint {
         addresses: addresses(&format!("{field}.addresses"), &endpoint.addresses, family)?,
@@ -88,7 +91,8 @@ fn endpoint(
         node: endpoint.node_name,
         zone: endpoint.zone,
         hints: hints.into_iter().flatten().map(|hint| hint.name).collect(),
-        pod: target.and_then(|target| pod(field, target, namespace, warnings)),
+        pod,
+        pod_uid: pod_uid.flatten(),
     })
 }
 
@@ -110,14 +114,14 @@ fn addresses(field: &str, texts: &[String], family: Family) -> Result<Vec<IpAddr
     each.collect()
 }
 
-/// The pod behind an endpoint. All of an answer comes from one namespace, so
+/// Name and uid of the pod behind an endpoint. All of an answer comes from one namespace, so
 /// a pod of another is not looked at.
 fn pod(
     field: &str,
     target: ObjectReference,
     namespace: &str,
     warnings: &mut Vec<String>,
-) -> Option<String> {
+) -> Option<(String, Option<Box<str>>)> {
     let pod = target
         .name
         .filter(|_| target.kind.as_deref() == Some("Pod"))?;
@@ -127,5 +131,6 @@ fn pod(
             "{field}.targetRef is ignored: the pod is in namespace {other}, the slice in {namespace}"
         ));
     }
-    elsewhere.is_none().then_some(pod)
+    let uid = target.uid.map(Into::into);
+    elsewhere.is_none().then_some((pod, uid))
 }

@@ -1,7 +1,7 @@
 //! The issuer's files as they are found, changed and broken.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use crate::ca;
@@ -124,4 +124,75 @@ async fn a_new_root_brings_a_waiting_issuer_into_use() {
         )
         .unwrap();
     assert_eq!(issued.intermediates, [next.issuer.der().clone()]);
+}
+
+/// A mounted Secret of cert-manager: its keys are links into a folder that is
+/// swapped as a whole. The key is in SEC1, cert-manager's default encoding.
+struct Mounted(tempfile::TempDir);
+
+impl Mounted {
+    fn new(issuer: &ca::RootAndIssuer) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["tls.crt", "tls.key", "ca.crt"] {
+            symlink(Path::new("..data").join(name), dir.path().join(name)).unwrap();
+        }
+        let mounted = Self(dir);
+        mounted.swap("..1", issuer);
+        mounted
+    }
+
+    fn swap(&self, version: &str, made: &ca::RootAndIssuer) {
+        let dir = self.0.path();
+        fs::create_dir(dir.join(version)).unwrap();
+        for (name, text) in [
+            ("tls.crt", made.issuer.pem()),
+            ("tls.key", sec1(&made.issuer.key().serialize_pem())),
+            ("ca.crt", made.root.pem()),
+        ] {
+            fs::write(dir.join(version).join(name), text).unwrap();
+        }
+        symlink(version, dir.join("..tmp")).unwrap();
+        fs::rename(dir.join("..tmp"), dir.join("..data")).unwrap();
+    }
+}
+
+/// `BEGIN EC PRIVATE KEY`: what is inside of PKCS#8 (RFC 5915).
+fn sec1(pkcs8: &str) -> String {
+    use x509_parser::der_parser::der::parse_der;
+    let (_, pem) = x509_parser::pem::parse_x509_pem(pkcs8.as_bytes()).unwrap();
+    let (_, outer) = parse_der(&pem.contents).unwrap();
+    let inner = outer.as_sequence().unwrap()[2].as_slice().unwrap().to_vec();
+    crate::file::pem("EC PRIVATE KEY", &inner)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_of_cert_manager_is_followed() {
+    let first = TestMesh::new().made;
+    let mounted = Mounted::new(&first);
+    let dir = mounted.0.path();
+    let trust = TrustBundle::watch_file(dir.join("ca.crt"), TICK).unwrap();
+    let handle = watch(IssuerFiles::in_directory(dir), trust, TICK).unwrap();
+
+    // Issuer and root change in one step.
+    let second = TestMesh::new().made;
+    mounted.swap("..2", &second);
+    tokio::time::sleep(5 * TICK).await;
+    let issued = handle
+        .current()
+        .issue(
+            &name("web"),
+            &web_key(),
+            Validity::default(),
+            SystemTime::now(),
+        )
+        .unwrap();
+    assert_eq!(issued.intermediates, [second.issuer.der().clone()]);
+}
+
+#[test]
+fn our_own_layout_comes_first() {
+    let dir = made();
+    fs::write(dir.path().join("tls.crt"), "else").unwrap();
+    let own = IssuerFiles::in_directory(dir.path());
+    assert_eq!(own.certificate, files(dir.path()).certificate);
 }
