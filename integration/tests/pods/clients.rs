@@ -2,12 +2,12 @@
 
 use mesh_integration::pods::{Trial, programs};
 
-use crate::way::{Two, Way, each_way};
+use crate::way::{Scenario, Two, Way, each_way};
 
 const PORTS: [(u16, u16); 2] = [(80, 8080), (81, 8081)];
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let scenarios: [(&str, fn(Way)); 5] = [
+    let scenarios: [Scenario; 5] = [
         ("clients_curl", curl),
         ("clients_nghttp", nghttp),
         ("clients_h2load_http1", |way| {

@@ -2,10 +2,10 @@
 
 use mesh_integration::pods::{Trial, programs};
 
-use crate::way::{Two, Way, each_way};
+use crate::way::{Scenario, Two, Way, each_way};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let scenarios: [(&str, fn(Way)); 4] = [
+    let scenarios: [Scenario; 4] = [
         ("postgres", postgres),
         ("mariadb", mariadb),
         ("redis", redis),

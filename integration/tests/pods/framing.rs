@@ -4,7 +4,7 @@
 use mesh_integration::framing::{self, Case};
 use mesh_integration::pods::{Program, Trial};
 
-use crate::way::{Two, Way, each_way};
+use crate::way::{Scenario, Two, Way, each_way};
 
 /// What nginx refuses itself, with 400; a target of `*` gets 404 where an inbound
 /// policy has only routes for paths.
@@ -16,7 +16,7 @@ const NGINX_REFUSES: [&str; 4] = [
 ];
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let scenarios: [(&str, fn(Way)); 2] = [
+    let scenarios: [Scenario; 2] = [
         ("smuggling_is_refused", |way| {
             through(way, framing::refused())
         }),

@@ -44,10 +44,14 @@ fn h2spec(way: Way) {
             .iter()
             .find(|exception| (exception.section, exception.case) == (result.section, result.case));
         match exception {
-            None => assert!(result.passed, "{result:?}"),
+            None => assert!(result.passed, "{}", result.text),
             Some(exception) => {
                 let why = exception.why;
-                assert!(!result.passed, "no exception any more ({why}): {result:?}");
+                assert!(
+                    !result.passed,
+                    "no exception any more ({why}): {}",
+                    result.text
+                );
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use mesh_integration::pods::{Trial, programs};
 
-use crate::way::{Two, Way, each_way};
+use crate::way::{Scenario, Two, Way, each_way};
 
 const PORTS: [(u16, u16); 3] = [(80, 8080), (81, 8081), (443, 8443)];
 const EVENTS: &str = include_str!("events.py");
@@ -11,7 +11,7 @@ const WEBSOCKET: &str = include_str!("websocket_client.py");
 const GROWTH: u64 = 4 << 20;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let scenarios: [(&str, fn(Way)); 8] = [
+    let scenarios: [Scenario; 8] = [
         ("http1", http1),
         ("http1_0", http1_0),
         ("http1_keep_alive", keep_alive),

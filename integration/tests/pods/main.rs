@@ -1,5 +1,9 @@
 //! Ring 2: real programs in pods, through the shipped binaries, with interception on.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "all of this is tests, but not as the lint knows them"
+)]
 
 use std::process::ExitCode;
 

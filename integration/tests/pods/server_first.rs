@@ -2,10 +2,10 @@
 
 use mesh_integration::pods::{Cluster, Pod, Program, Trial, programs};
 
-use crate::way::{Two, Way, each_way};
+use crate::way::{Scenario, Two, Way, each_way};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let scenarios: [(&str, fn(Way)); 5] = [
+    let scenarios: [Scenario; 5] = [
         ("smtp_not_marked", |way| smtp(way, false)),
         ("smtp_marked_opaque", |way| smtp(way, true)),
         ("mariadb_not_marked", |way| mariadb(way, false)),

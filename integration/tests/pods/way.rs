@@ -30,6 +30,9 @@ impl Way {
     }
 }
 
+/// What is tried, by name, whoever is in the mesh.
+pub(crate) type Scenario = (&'static str, fn(Way));
+
 /// A test of its own for each way.
 pub(crate) fn each_way(name: &str, scenario: impl Fn(Way) + Send + Copy + 'static) -> Vec<Trial> {
     let ways = Way::ALL.into_iter();
