@@ -35,18 +35,24 @@ endurance: ## Prove that nothing is dropped (ARGS="outage|restart|rotate|churn|a
 ## Check -------------------------------------------------------------------------------------------
 
 # Rings that need more than the toolchain come last; each target says what it lacks.
-RINGS := test-unit
+RINGS := test-unit test-pods
 
 .PHONY: test
 test: $(RINGS) ## Run every test ring
 
 # One total at the end, because cargo prints one per test binary; a run of no test is a failure.
-SUM := awk '{ print; fflush() } /^test result:/ { passed += $$4; failed += $$6; skipped += $$8 } \
-	END { printf "unit: %d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed == 0 }'
+SUM = awk '{ print; fflush() } /^test result:/ { passed += $$4; failed += $$6; skipped += $$8 } \
+	END { printf "$(1): %d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed == 0 }'
 
 .PHONY: test-unit
 test-unit: ## Ring 1: unit tests and those of several processes, no root needed (ARGS="-p mesh-proxy detect")
-	@$(CARGO) test $(LOCKED) --no-fail-fast $(or $(ARGS),--workspace) 2>&1 | $(SUM)
+	@$(CARGO) test $(LOCKED) --no-fail-fast $(or $(ARGS),--workspace) 2>&1 | $(call SUM,unit)
+
+# The binaries under test are the ones that ship, from the same profile as their tests.
+.PHONY: test-pods
+test-pods: ## Ring 2: real programs in pods, no root needed (ARGS="postgres --test-threads 1"); see docs/testing.md
+	@$(CARGO) build $(LOCKED) -p mesh-proxy -p mesh-controller -p mesh-identity
+	@$(CARGO) test $(LOCKED) -p mesh-integration --test pods -- $(ARGS) 2>&1 | $(call SUM,pods)
 
 .PHONY: lint
 lint: lint-fmt lint-clippy lint-docs lint-deps ## Format, clippy, rustdoc and dependencies, warnings denied

@@ -34,6 +34,7 @@ mod load;
 mod mesh;
 pub mod peer;
 mod pod;
+pub mod pods;
 pub mod raw;
 pub mod wait;
 

@@ -34,6 +34,7 @@ use crate::{
     discovery::DiscoveryConfig,
     identity::IdentityConfig,
 };
+use ipnet::IpNet;
 use std::{fmt, net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 /// All settings of a proxy. `Debug` prints what `/config` does: nothing secret.
@@ -102,6 +103,16 @@ pub(crate) fn admin_addr(vars: &Vars) -> Result<SocketAddr, InvalidConfig> {
 
 /// Reads a duration as settings are written.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
+    value::Value::parse(text)
+}
+
+/// Reads ports and ranges of ports as settings are written.
+pub(crate) fn ports(text: &str) -> Option<PortSet> {
+    value::Value::parse(text)
+}
+
+/// Reads networks as settings are written.
+pub(crate) fn networks(text: &str) -> Option<Vec<IpNet>> {
     value::Value::parse(text)
 }
 

@@ -14,6 +14,7 @@ pub mod drain;
 pub mod http;
 pub mod identity;
 pub mod inbound;
+mod init;
 pub mod limits;
 pub mod log;
 pub mod metrics;

@@ -4,6 +4,7 @@
 //! fraction of a core; `CORES` gives it more threads (see `app/workers.rs`). Admin
 //! has one of its own (see `admin`).
 
+pub(crate) mod args;
 mod wait;
 
 use self::wait::{InvalidWait, Wait};
@@ -12,6 +13,7 @@ use crate::{
     app::{App, AppError},
     config::{self, Config},
     drain::Drained,
+    init::{self, InitError},
     log,
     metrics::Metrics,
 };
@@ -39,6 +41,15 @@ Commands:
   await [--timeout 30s] [--port 4191]
                  wait until the proxy is ready, as ADMIN_LISTEN_ADDR tells where
                  it is; exit status 69 when it is not in time
+  init [--dry-run | --check | --remove] [--incoming-proxy-port 4143]
+       [--outgoing-proxy-port 4140] [--proxy-uid 2102] [--proxy-gid GID]
+       [--inbound-ports-to-ignore 4190,4191] [--outbound-ports-to-ignore PORTS]
+       [--ports-to-redirect PORTS] [--subnets-to-ignore NETWORKS] [--ipv6=false]
+       [--timeout-close-wait-secs SECONDS]
+                 have the kernel redirect this pod's connections to the proxy, by
+                 nftables rules; print them, prove them, remove them. Needs the
+                 capability NET_ADMIN. PORTS are as 25,9000-9002. See
+                 docs/interception.md
 
 Options:
   -h, --help     print this
@@ -46,10 +57,12 @@ Options:
 ";
 
 /// As sysexits.h: the proxy failed, the command was used wrongly, the proxy is not
-/// ready in time, the configuration is wrong.
+/// ready in time or interception does not work, it is not allowed, the configuration
+/// is wrong.
 const EX_FAILURE: u8 = 1;
 const EX_USAGE: u8 = 64;
 const EX_UNAVAILABLE: u8 = 69;
+const EX_NO_PERMISSION: u8 = 77;
 const EX_CONFIG: u8 = 78;
 
 /// Runs a proxy as the environment says, until it is told to stop; or does what
@@ -59,6 +72,7 @@ pub fn main_from_env() -> ExitCode {
     match args.next().as_deref() {
         None => run_from_env(),
         Some("await") => wait_from_env(args),
+        Some("init") => init(args),
         Some("-h" | "--help") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -101,12 +115,32 @@ fn wait_from_env(args: impl Iterator<Item = String>) -> ExitCode {
     }
 }
 
+/// Sets up interception, or what else the arguments say.
+fn init(args: impl Iterator<Item = String>) -> ExitCode {
+    match init::run(args) {
+        Ok(done) => {
+            print!("{done}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(init_status(&error), error),
+    }
+}
+
+fn init_status(error: &InitError) -> u8 {
+    match error {
+        InitError::Options(_) => EX_USAGE,
+        error if error.is_permission() => EX_NO_PERMISSION,
+        InitError::Kernel(_) | InitError::Check(_) => EX_UNAVAILABLE,
+        InitError::Conflict(_) | InitError::CloseWait(..) | InitError::Runtime(_) => EX_FAILURE,
+    }
+}
+
 fn fail(code: u8, error: impl Display) -> ExitCode {
     eprintln!("mesh-proxy: {error}");
     ExitCode::from(code)
 }
 
-fn runtime() -> io::Result<Runtime> {
+pub(crate) fn runtime() -> io::Result<Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }
 

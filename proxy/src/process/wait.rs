@@ -6,6 +6,7 @@
 //! for `/ready` as the kubelet does and knows nothing else of the proxy: that is
 //! another process, which may not even have started.
 
+use super::args::Args;
 use crate::config::{self, Vars};
 use std::{
     io,
@@ -58,21 +59,18 @@ impl Wait {
     /// From the arguments after `await`: `--timeout 30s`, `--port 4191`, both also
     /// with `=`.
     pub(super) fn parse(
-        mut args: impl Iterator<Item = String>,
+        args: impl Iterator<Item = String>,
         vars: &Vars,
     ) -> Result<Self, InvalidWait> {
         let mut wait = Self {
             admin: reachable(config::admin_addr(vars)?),
             limit: None,
         };
-        while let Some(arg) = args.next() {
-            let (name, value) = match arg.split_once('=') {
-                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-                None => (arg, args.next()),
-            };
-            let value = value.unwrap_or_default();
-            let wrong = || InvalidWait::Argument(format!("{name} {value:?}"));
-            match &*name {
+        let mut args = Args::new(args);
+        while let Some(flag) = args.flag() {
+            let value = args.value(&flag);
+            let wrong = || InvalidWait::Argument(format!("{} {value:?}", flag.name));
+            match &*flag.name {
                 "--timeout" => wait.limit = Some(config::duration(&value).ok_or_else(wrong)?),
                 "--port" => wait.admin.set_port(value.parse().map_err(|_| wrong())?),
                 _ => return Err(wrong()),

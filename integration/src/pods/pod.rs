@@ -1,0 +1,362 @@
+//! A pod: a network namespace with programs in it, and a proxy if it is meshed.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::cluster::{Cluster, Shared};
+use super::interception::intercept;
+use super::manifests::PodFacts;
+use super::netns::Netns;
+use super::process::{self, Output, Process, Program};
+use super::proxy::{self, ADMIN, ProxyFacts};
+use super::wait::until;
+
+/// A pod to be; [`PodBuilder::start`] makes it.
+#[derive(Debug)]
+pub struct PodBuilder<'a> {
+    cluster: &'a Cluster,
+    spec: Spec,
+    proxy_later: bool,
+}
+
+#[derive(Debug)]
+struct Spec {
+    name: String,
+    meshed: bool,
+    programs: Vec<Program>,
+    annotations: Vec<(String, String)>,
+    settings: Vec<(String, String)>,
+    interception: Vec<String>,
+    outside: Vec<IpAddr>,
+}
+
+impl<'a> PodBuilder<'a> {
+    pub(super) fn new(cluster: &'a Cluster, name: &str) -> Self {
+        let spec = Spec {
+            name: name.to_owned(),
+            meshed: false,
+            programs: Vec::new(),
+            annotations: Vec::new(),
+            settings: Vec::new(),
+            interception: Vec::new(),
+            outside: Vec::new(),
+        };
+        Self {
+            cluster,
+            spec,
+            proxy_later: false,
+        }
+    }
+
+    /// With a proxy and interception.
+    #[must_use]
+    pub fn meshed(self) -> Self {
+        self.meshed_if(true)
+    }
+
+    /// [`PodBuilder::meshed`], or not.
+    #[must_use]
+    pub fn meshed_if(mut self, meshed: bool) -> Self {
+        self.spec.meshed = meshed;
+        self
+    }
+
+    /// A program that runs in it; there may be several.
+    #[must_use]
+    pub fn run(mut self, program: Program) -> Self {
+        self.spec.programs.push(program);
+        self
+    }
+
+    /// `config.mesh.dev/NAME: VALUE`.
+    #[must_use]
+    pub fn config(mut self, name: &str, value: &str) -> Self {
+        self.spec
+            .annotations
+            .push((format!("config.mesh.dev/{name}"), value.to_owned()));
+        self
+    }
+
+    /// A setting of its proxy, without `MESH_PROXY_`.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.spec.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A flag of `mesh-proxy init`.
+    #[must_use]
+    pub fn interception(mut self, flag: &str) -> Self {
+        self.spec.interception.push(flag.to_owned());
+        self
+    }
+
+    /// Not of the cluster: a machine somewhere else, at this address, that no manifest tells of.
+    #[must_use]
+    pub fn outside(mut self, ip: IpAddr) -> Self {
+        self.spec.outside.push(ip);
+        self
+    }
+
+    /// Its proxy is not started until [`Pod::start_proxy`]; interception is on from the beginning.
+    #[must_use]
+    pub fn proxy_later(mut self) -> Self {
+        self.proxy_later = true;
+        self
+    }
+
+    /// Starts it, and waits until its programs and its proxy are ready.
+    #[must_use]
+    pub fn start(self) -> Pod {
+        let pod = Pod::create(self.cluster.shared().clone(), self.spec);
+        self.cluster.keep(pod.clone());
+        if pod.0.spec.meshed {
+            intercept(&pod.0.netns, &pod.0.dir, &pod.0.spec.interception);
+            if !self.proxy_later {
+                pod.launch_proxy();
+            }
+        }
+        for program in &pod.0.spec.programs {
+            pod.launch(program);
+        }
+        for program in &pod.0.spec.programs {
+            pod.listens(program);
+        }
+        if pod.0.spec.meshed && !self.proxy_later {
+            pod.proxy_ready();
+        }
+        pod
+    }
+}
+
+/// A running pod.
+#[derive(Clone, Debug)]
+pub struct Pod(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    processes: Mutex<Vec<Arc<Process>>>,
+    proxy: Mutex<Option<Arc<Process>>>,
+    netns: Netns,
+    spec: Spec,
+    ips: Vec<IpAddr>,
+    dir: PathBuf,
+    transcript: Mutex<String>,
+    shared: Arc<Shared>,
+}
+
+impl Pod {
+    fn create(shared: Arc<Shared>, spec: Spec) -> Self {
+        let number = shared.node.number();
+        let netns = Netns::create(&format!("{}-{}-{number}", shared.id, spec.name));
+        let within = spec.outside.is_empty();
+        let ips = if within {
+            shared.node.pod_ips(number)
+        } else {
+            spec.outside.clone()
+        };
+        shared.node.attach(&netns, &ips);
+        let dir = shared.dir.join(&spec.name);
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::create_dir_all(dir.join("home")).unwrap();
+        std::os::unix::fs::chown(dir.join("home"), Some(1000), Some(1000)).unwrap();
+        let pod = Self(Arc::new(Inner {
+            processes: Mutex::default(),
+            proxy: Mutex::default(),
+            netns,
+            spec,
+            ips,
+            dir,
+            transcript: Mutex::default(),
+            shared,
+        }));
+        if within {
+            pod.declare();
+        }
+        pod
+    }
+
+    /// Tells the controller of it.
+    fn declare(&self) {
+        let Inner {
+            spec, ips, shared, ..
+        } = &*self.0;
+        shared.control.manifests().pod(&PodFacts {
+            name: &spec.name,
+            account: &spec.name,
+            meshed: spec.meshed,
+            ips,
+            ports: &self.ports(),
+            annotations: &spec.annotations,
+        });
+        shared.control.settle();
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        let programs = self.0.spec.programs.iter();
+        programs.flat_map(|program| program.ports.clone()).collect()
+    }
+
+    /// Its name; also its service account's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.spec.name
+    }
+
+    /// Its addresses.
+    #[must_use]
+    pub fn ips(&self) -> &[IpAddr] {
+        &self.0.ips
+    }
+
+    /// A port of its first address.
+    #[must_use]
+    pub fn addr(&self, port: u16) -> SocketAddr {
+        (self.0.ips[0], port).into()
+    }
+
+    /// Its network namespace.
+    #[must_use]
+    pub fn netns(&self) -> &Netns {
+        &self.0.netns
+    }
+
+    /// Name of the node's end of its link, for faults.
+    pub(super) fn link(&self) -> String {
+        super::node::Node::link(&self.0.netns)
+    }
+
+    /// Runs a command to its end, as an application would.
+    pub fn run<'c>(&self, command: impl IntoIterator<Item = &'c str>) -> Output {
+        self.run_as(1000, command)
+    }
+
+    /// Runs a command as this uid.
+    pub fn run_as<'c>(&self, uid: u32, command: impl IntoIterator<Item = &'c str>) -> Output {
+        let command: Vec<&str> = command.into_iter().collect();
+        let output = process::run(&command, &self.0.netns, &self.0.dir.join("home"), uid);
+        writeln!(self.0.transcript.lock(), "{output}").unwrap();
+        output
+    }
+
+    /// Runs a line of shell.
+    pub fn shell(&self, script: &str) -> Output {
+        self.run(["bash", "-c", script])
+    }
+
+    /// Starts a program in it and waits until it listens.
+    #[expect(clippy::must_use_candidate, reason = "it runs without being looked at")]
+    pub fn start(&self, program: &Program) -> Arc<Process> {
+        let process = self.launch(program);
+        self.listens(program);
+        process
+    }
+
+    fn launch(&self, program: &Program) -> Arc<Process> {
+        let process = Arc::new(program.start(&self.0.netns, &self.0.dir));
+        self.0.processes.lock().push(process.clone());
+        process
+    }
+
+    fn listens(&self, program: &Program) {
+        for port in &program.ports {
+            let addr = self.addr(*port);
+            until(format_args!("{} to listen on {addr}", program.name), || {
+                self.0.netns.connect(addr).is_ok()
+            });
+        }
+    }
+
+    /// The first program that it was started with.
+    #[must_use]
+    pub fn program(&self) -> Arc<Process> {
+        self.0.processes.lock()[0].clone()
+    }
+
+    /// Its proxy.
+    ///
+    /// # Panics
+    /// When none runs.
+    #[must_use]
+    pub fn proxy(&self) -> Arc<Process> {
+        let proxy = self.0.proxy.lock();
+        proxy.clone().expect("the pod has a proxy")
+    }
+
+    /// Starts its proxy, if it was left out or has ended, and waits until it is ready.
+    pub fn start_proxy(&self) {
+        self.launch_proxy();
+        self.proxy_ready();
+    }
+
+    fn launch_proxy(&self) {
+        let Inner {
+            spec,
+            ips,
+            shared,
+            netns,
+            dir,
+            ..
+        } = &*self.0;
+        let facts = ProxyFacts {
+            pod: &spec.name,
+            account: &spec.name,
+            ips,
+            ports: &self.ports(),
+            settings: &spec.settings,
+        };
+        let proxy = proxy::start(&facts, &shared.control, netns, dir);
+        *self.0.proxy.lock() = Some(Arc::new(proxy));
+    }
+
+    fn proxy_ready(&self) {
+        let addr = self.addr(ADMIN);
+        until(
+            format_args!("the proxy of {} to be ready", self.name()),
+            || self.0.netns.get(addr, "/ready").is_some(),
+        );
+    }
+
+    /// The sum of its proxy's metric of this name, over the label sets that have all of `labels` (as in `result="http/1"`).
+    #[must_use]
+    pub fn metric(&self, name: &str, labels: &[&str]) -> u64 {
+        let metrics = self.0.netns.get(self.addr(ADMIN), "/metrics");
+        let metrics = metrics.expect("a proxy that runs has metrics");
+        let values = metrics.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let (set, value) = rest.rsplit_once(' ')?;
+            let named = set.is_empty() || set.starts_with('{');
+            let wanted = labels.iter().all(|label| set.contains(label));
+            (named && wanted)
+                .then(|| value.parse::<f64>().ok())
+                .flatten()
+        });
+        values.sum::<f64>() as u64
+    }
+
+    /// What its processes and commands have said last.
+    pub(super) fn story(&self) -> String {
+        let mut text = format!(
+            "--- commands in {} ({})\n",
+            self.name(),
+            self.0.netns.name()
+        );
+        text += &self.0.transcript.lock();
+        let processes = self.0.processes.lock();
+        let proxy = self.0.proxy.lock();
+        for process in processes.iter().chain(proxy.as_ref()) {
+            write!(text, "{}: {}", self.name(), process.tail()).unwrap();
+        }
+        text
+    }
+
+    /// Ends all that runs in it.
+    pub(super) fn end(&self) {
+        self.0.processes.lock().clear();
+        self.0.proxy.lock().take();
+    }
+}

@@ -1,0 +1,151 @@
+//! The root folder inside: Debian's programs below, a writable layer in memory above, and our binaries.
+
+use std::env;
+use std::ffi::CString;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
+
+/// The binaries under test, as they ship.
+const BINARIES: [&str; 3] = ["mesh-proxy", "mesh-controller", "mesh-identity"];
+/// Where they are inside.
+const BIN: &str = "/mesh/bin";
+/// Devices that programs open.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+/// Accounts inside; uids as Debian's packages and Linkerd's proxy have them, or near.
+const ACCOUNTS: &str = "\
+root:x:0:0:root:/root:/bin/bash
+www-data:x:33:33::/:/bin/false
+sshd:x:101:65534::/run/sshd:/bin/false
+postgres:x:102:102::/tmp:/bin/bash
+mysql:x:103:103::/tmp:/bin/bash
+app:x:1000:1000::/tmp:/bin/bash
+proxy:x:2102:2102::/:/bin/false
+nobody:x:65534:65534::/:/bin/false
+";
+
+static OUTER_PID: OnceLock<String> = OnceLock::new();
+
+/// Path of one of our binaries, inside.
+pub(super) fn binary(name: &str) -> String {
+    format!("{BIN}/{name}")
+}
+
+/// What to type outside to get in.
+pub(super) fn enter_command() -> String {
+    let pid = OUTER_PID.get().map_or("PID", String::as_str);
+    format!("nsenter --target {pid} --user --mount --net --pid --root --wd=/")
+}
+
+/// The binaries under test: beside the folder of this one.
+pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
+    let own = env::current_exe().map_err(|error| error.to_string())?;
+    let folder = own
+        .parent()
+        .and_then(Path::parent)
+        .unwrap_or(Path::new("/"));
+    let find = |name| {
+        let path = folder.join(name);
+        let missing = || format!("{} is not built; run `make test-pods`", path.display());
+        path.is_file()
+            .then_some((name, path.clone()))
+            .ok_or_else(missing)
+    };
+    BINARIES.into_iter().map(find).collect()
+}
+
+/// Makes the root folder and changes into it.
+pub(super) fn enter(programs: &Path) -> Result<(), String> {
+    // The outer /proc still tells the pid that this process has outside.
+    if let Ok(pid) = fs::read_link("/proc/self") {
+        OUTER_PID.get_or_init(|| pid.display().to_string());
+    }
+    let binaries = binaries()?;
+    mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )
+    .map_err(|error| format!("mounts can't be made private ({error})"))?;
+    let root = layers(programs)?;
+    let steps = fill(&root, &binaries);
+    steps.map_err(|error| format!("the root folder can't be made ({error})"))?;
+    rustix::process::chroot(&root)
+        .and_then(|()| rustix::process::chdir("/"))
+        .map_err(|error| format!("can't change into the root folder ({error})"))
+}
+
+/// `PROGRAMS/root` with a layer over it that vanishes.
+fn layers(programs: &Path) -> Result<PathBuf, String> {
+    let failed = |what, error| format!("{what} can't be mounted ({error})");
+    let memory = programs.join("mount");
+    fs::create_dir_all(&memory).map_err(|error| failed("memory", error))?;
+    tmpfs(&memory, "mode=0755").map_err(|error| failed("memory", error))?;
+    let [upper, work, root] = ["upper", "work", "root"].map(|name| memory.join(name));
+    for folder in [&upper, &work, &root] {
+        fs::create_dir(folder).map_err(|error| failed("memory", error))?;
+    }
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={},userxattr",
+        programs.join("root").display(),
+        upper.display(),
+        work.display()
+    );
+    let options = CString::new(options).map_err(|error| error.to_string())?;
+    mount("overlay", &root, "overlay", MountFlags::empty(), &*options)
+        .map_err(|error| failed("an overlay", error.into()))?;
+    Ok(root)
+}
+
+fn tmpfs(path: &Path, options: &str) -> io::Result<()> {
+    let options = CString::new(options)?;
+    Ok(mount(
+        "tmpfs",
+        path,
+        "tmpfs",
+        MountFlags::empty(),
+        &*options,
+    )?)
+}
+
+fn fill(root: &Path, binaries: &[(&str, PathBuf)]) -> io::Result<()> {
+    let at = |path: &str| root.join(path);
+    // Stays in memory whole, so that watching files works as on any file system.
+    tmpfs(&at("run"), "mode=0755")?;
+    for folder in ["run/netns", "run/sshd", "dev/shm", "mesh/bin", "tmp"] {
+        fs::create_dir_all(at(folder))?;
+    }
+    for open in ["dev/shm", "tmp"] {
+        fs::set_permissions(at(open), Permissions::from_mode(0o1777))?;
+    }
+    mount("proc", at("proc"), "proc", MountFlags::empty(), None)?;
+    // Not to be had where another mount covers part of it; nothing here needs it.
+    mount("sysfs", at("sys"), "sysfs", MountFlags::empty(), None).ok();
+    for device in DEVICES {
+        bind(&Path::new("/dev").join(device), &at("dev").join(device))?;
+    }
+    symlink("/proc/self/fd", at("dev/fd"))?;
+    for (name, path) in binaries {
+        bind(path, &at("mesh/bin").join(name))?;
+    }
+    fs::write(at("etc/passwd"), ACCOUNTS)?;
+    let groups = ACCOUNTS.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        Some(format!("{}:x:{}:\n", fields.first()?, fields.get(3)?))
+    });
+    fs::write(at("etc/group"), groups.collect::<String>())?;
+    fs::write(at("etc/resolv.conf"), super::dns::RESOLV_CONF)?;
+    fs::write(
+        at("etc/nsswitch.conf"),
+        "passwd: files\ngroup: files\nhosts: files dns\n",
+    )?;
+    fs::write(at("etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n")
+}
+
+fn bind(from: &Path, to: &Path) -> io::Result<()> {
+    File::create(to)?;
+    Ok(mount_bind(from, to)?)
+}

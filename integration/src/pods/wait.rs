@@ -1,0 +1,47 @@
+//! Waiting for what must happen, in threads; `crate::wait` does it in a runtime.
+
+use std::fmt::Display;
+use std::thread::park_timeout;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(40);
+/// Between looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Waits until `holds`.
+///
+/// # Panics
+/// When that takes too long; names `what` was waited for.
+pub fn until(what: impl Display, mut holds: impl FnMut() -> bool) {
+    until_some(what, || holds().then_some(()));
+}
+
+/// Tries again until there is an answer.
+///
+/// # Panics
+/// As [`until`].
+pub fn until_some<T>(what: impl Display, mut attempt: impl FnMut() -> Option<T>) -> T {
+    match until_some_within(DEADLINE, &mut attempt) {
+        Some(value) => value,
+        None => panic!("waited {DEADLINE:?} in vain for: {what}"),
+    }
+}
+
+pub(super) fn until_some_within<T>(
+    limit: Duration,
+    mut attempt: impl FnMut() -> Option<T>,
+) -> Option<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(value) = attempt() {
+            return Some(value);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        park_timeout(PAUSE);
+    }
+}
