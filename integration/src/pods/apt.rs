@@ -11,8 +11,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What is asked for by name; apt adds what these need.
-const PACKAGES: &[&str] = &[
+/// What tests ask for by name; apt adds what these need.
+pub(super) const PACKAGES: &[&str] = &[
     "bash",
     "coreutils",
     "curl",
@@ -45,10 +45,10 @@ const LEFT_OUT: &[&str] = &[
 /// The suite that the list is for; the machine's own apt has to have it.
 const SUITE: &str = "bookworm";
 
-/// The folder, made if it isn't there yet. Whoever comes second waits for the first.
-pub(super) fn programs() -> Result<PathBuf, String> {
+/// The folder with these packages, made if it isn't there yet. Whoever comes second waits for the first.
+pub(super) fn programs(packages: &[&str]) -> Result<PathBuf, String> {
     let mut hash = DefaultHasher::new();
-    (PACKAGES, LEFT_OUT).hash(&mut hash);
+    (packages, LEFT_OUT).hash(&mut hash);
     let cache = cache()?;
     let folder = cache.join(format!("{SUITE}-{:08x}", hash.finish() as u32));
     let failed = |what: &str, error: io::Error| format!("{what} in {} ({error})", cache.display());
@@ -56,7 +56,7 @@ pub(super) fn programs() -> Result<PathBuf, String> {
     let lock = File::create(cache.join("lock")).map_err(|error| failed("can't lock", error))?;
     lock.lock().map_err(|error| failed("can't lock", error))?;
     if !folder.join("complete").exists() {
-        fetch(&folder)?;
+        fetch(&folder, packages)?;
         File::create(folder.join("complete")).map_err(|error| failed("can't write", error))?;
     }
     Ok(folder)
@@ -70,9 +70,9 @@ fn cache() -> Result<PathBuf, String> {
     Ok(cache.join("mesh/pods"))
 }
 
-fn fetch(folder: &Path) -> Result<(), String> {
+fn fetch(folder: &Path, packages: &[&str]) -> Result<(), String> {
     eprintln!(
-        "pods: fetching Debian's programs into {}, once (130 MB)",
+        "pods: fetching Debian's programs into {}, once",
         folder.display()
     );
     let write = |error: io::Error| format!("can't write {} ({error})", folder.display());
@@ -86,7 +86,7 @@ fn fetch(folder: &Path) -> Result<(), String> {
     prepare(&root).map_err(write)?;
     apt(folder, &["update"])?;
     let mut install = vec!["--no-install-recommends", "--download-only", "install"];
-    install.extend(PACKAGES);
+    install.extend(packages);
     apt(folder, &install)?;
     let archives = fs::read_dir(folder.join("archives")).map_err(write)?;
     let mut archives: Vec<PathBuf> = archives.flatten().map(|entry| entry.path()).collect();

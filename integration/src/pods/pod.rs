@@ -12,7 +12,7 @@ use super::interception::intercept;
 use super::manifests::PodFacts;
 use super::netns::Netns;
 use super::process::{self, Output, Process, Program};
-use super::proxy::{self, ADMIN, ProxyFacts};
+use super::proxy::{self, ADMIN, ProxyFacts, ProxyProgram};
 use super::wait::until;
 
 /// A pod to be; [`PodBuilder::start`] makes it.
@@ -32,6 +32,7 @@ struct Spec {
     settings: Vec<(String, String)>,
     interception: Vec<String>,
     outside: Vec<IpAddr>,
+    program: ProxyProgram,
 }
 
 impl<'a> PodBuilder<'a> {
@@ -44,6 +45,7 @@ impl<'a> PodBuilder<'a> {
             settings: Vec::new(),
             interception: Vec::new(),
             outside: Vec::new(),
+            program: ProxyProgram::default(),
         };
         Self {
             cluster,
@@ -85,6 +87,13 @@ impl<'a> PodBuilder<'a> {
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.spec.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Another program as its proxy, told the same.
+    #[must_use]
+    pub fn proxy(mut self, program: ProxyProgram) -> Self {
+        self.spec.program = program;
         self
     }
 
@@ -308,6 +317,7 @@ impl Pod {
             ips,
             ports: &self.ports(),
             settings: &spec.settings,
+            program: &spec.program,
         };
         let proxy = proxy::start(&facts, &shared.control, netns, dir);
         *self.0.proxy.lock() = Some(Arc::new(proxy));
@@ -354,8 +364,8 @@ impl Pod {
         text
     }
 
-    /// Ends all that runs in it.
-    pub(super) fn end(&self) {
+    /// Ends all that runs in it, and that nobody else holds.
+    pub fn end(&self) {
         self.0.processes.lock().clear();
         self.0.proxy.lock().take();
     }

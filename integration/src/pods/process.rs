@@ -131,6 +131,12 @@ pub struct Process {
 }
 
 impl Process {
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> Pid {
+        self.pid
+    }
+
     /// How it ended, if it has.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.child.lock().try_wait().unwrap()

@@ -41,16 +41,18 @@ pub(super) fn enter_command() -> String {
     format!("nsenter --target {pid} --user --mount --net --pid --root --wd=/")
 }
 
-/// The binaries under test: beside the folder of this one.
+/// The binaries under test: beside this one, or where it is a test, beside its folder.
 pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
     let own = env::current_exe().map_err(|error| error.to_string())?;
-    let folder = own
-        .parent()
-        .and_then(Path::parent)
-        .unwrap_or(Path::new("/"));
+    let beside = own.parent().unwrap_or(Path::new("/"));
+    let folder = if beside.ends_with("deps") {
+        beside.parent().unwrap_or(beside)
+    } else {
+        beside
+    };
     let find = |name| {
         let path = folder.join(name);
-        let missing = || format!("{} is not built; run `make test-pods`", path.display());
+        let missing = || format!("{} is not built; run it by make", path.display());
         path.is_file()
             .then_some((name, path.clone()))
             .ok_or_else(missing)
@@ -58,8 +60,8 @@ pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
     BINARIES.into_iter().map(find).collect()
 }
 
-/// Makes the root folder and changes into it.
-pub(super) fn enter(programs: &Path) -> Result<(), String> {
+/// Makes the root folder, with `files` from outside bound into it, and changes into it.
+pub(super) fn enter(programs: &Path, files: &[(PathBuf, PathBuf)]) -> Result<(), String> {
     // The outer /proc still tells the pid that this process has outside.
     if let Ok(pid) = fs::read_link("/proc/self") {
         OUTER_PID.get_or_init(|| pid.display().to_string());
@@ -71,7 +73,12 @@ pub(super) fn enter(programs: &Path) -> Result<(), String> {
     )
     .map_err(|error| format!("mounts can't be made private ({error})"))?;
     let root = layers(programs)?;
-    let steps = fill(&root, &binaries);
+    let steps = fill(&root, &binaries).and_then(|()| {
+        files.iter().try_for_each(|(from, to)| {
+            let to = root.join(to.strip_prefix("/").unwrap_or(to));
+            bind(from, &to)
+        })
+    });
     steps.map_err(|error| format!("the root folder can't be made ({error})"))?;
     rustix::process::chroot(&root)
         .and_then(|()| rustix::process::chdir("/"))
@@ -146,6 +153,10 @@ fn fill(root: &Path, binaries: &[(&str, PathBuf)]) -> io::Result<()> {
 }
 
 fn bind(from: &Path, to: &Path) -> io::Result<()> {
-    File::create(to)?;
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+    } else {
+        File::create(to)?;
+    }
     Ok(mount_bind(from, to)?)
 }
