@@ -180,7 +180,8 @@ fn proxy_program(script: &str) -> Program {
 /// Lets many short connections follow each other in a pod: what closed ones leave behind is otherwise kept for minutes.
 fn prepare(pod: &Pod) {
     let settings = [
-        ("ipv4/ip_local_port_range", "1025 65535"),
+        // Above every port that something listens on.
+        ("ipv4/ip_local_port_range", "10000 65535"),
         ("core/somaxconn", "4096"),
         ("ipv4/tcp_max_syn_backlog", "4096"),
         ("netfilter/nf_conntrack_tcp_timeout_time_wait", "1"),
