@@ -59,8 +59,18 @@ RINGS := test-unit test-pods
 test: $(RINGS) ## Run every test ring
 
 # One total at the end, because cargo prints one per test binary; a run of no test is a failure.
-SUM = awk '{ print; fflush() } /^test result:/ { passed += $$4; failed += $$6; skipped += $$8 } \
-	END { printf "$(1): %d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed == 0 }'
+# In bash, because awk may hold back what it reads from a pipe, and some tests take minutes.
+COUNTS := ([0-9]+) passed; ([0-9]+) failed; ([0-9]+) ignored
+SUM = { passed=0 failed=0 skipped=0 counts='$(COUNTS)'; \
+	while IFS= read -r line; do \
+		printf '%s\n' "$$line"; \
+		if [[ $$line =~ ^test\ result:.*\ $$counts ]]; then \
+			passed=$$((passed + BASH_REMATCH[1])); failed=$$((failed + BASH_REMATCH[2])); \
+			skipped=$$((skipped + BASH_REMATCH[3])); \
+		fi; \
+	done; \
+	echo "$(1): $$passed passed, $$failed failed, $$skipped skipped"; \
+	[ $$((passed + skipped)) -gt 0 ]; }
 
 .PHONY: test-unit
 test-unit: ## Ring 1: unit tests and those of several processes, no root needed (ARGS="-p mesh-proxy detect")

@@ -10,7 +10,14 @@ use crate::{
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use rand::Rng;
-use std::{hash::Hash, sync::Arc, time::Duration};
+use std::{
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// Why there is nothing to pick.
@@ -51,6 +58,8 @@ struct Inner<K, T> {
     picker: ArcSwap<Picker>,
     fleet: Arc<Fleet>,
     readiness: Arc<Readiness>,
+    /// Discovery has said something.
+    told: AtomicBool,
     /// Held while an update makes the next set from the current one.
     updating: Mutex<()>,
 }
@@ -68,6 +77,7 @@ impl<K, T> Balancer<K, T> {
             picker: ArcSwap::from_pointee(Picker::new(&config.policy)),
             fleet: Arc::new(Fleet::new(config.policy.params())),
             readiness: Arc::new(Readiness::new(observer)),
+            told: AtomicBool::new(false),
             updating: Mutex::new(()),
         };
         Self {
@@ -111,6 +121,11 @@ impl<K, T> Balancer<K, T> {
     /// Whether there are no endpoints.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether discovery has said anything yet, be it that there are no endpoints.
+    pub fn is_told(&self) -> bool {
+        self.inner.told.load(Ordering::Acquire)
     }
 
     /// The number of endpoints that can take requests.
@@ -177,6 +192,7 @@ impl<K: Clone + Eq + Hash, T> Balancer<K, T> {
             Endpoint::new(target, load, Gate::new(inner.readiness.clone()), &mut make)
         }));
         inner.set.store(next.clone());
+        inner.told.store(true, Ordering::Release);
         inner.readiness.observer.updated(kind, next.endpoints.len());
         // Newcomers first, so that replacing all endpoints never looks as if none was ready.
         next.endpoints

@@ -26,7 +26,8 @@ use tokio::{
 /// The bounds of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueConfig {
-    /// How many requests may wait at the same time.
+    /// How many requests may wait at the same time, once discovery has said where the endpoints are. Until then only
+    /// the timeout bounds the wait.
     pub capacity: usize,
     /// How long a request waits for a ready endpoint before the queue goes into failfast.
     pub failfast_timeout: Duration,
@@ -126,8 +127,10 @@ impl Queue {
         if self.failfast.load(Ordering::Acquire) && balancer.ready_len() == 0 {
             return Err(QueueError::FailFast);
         }
-        // With an endpoint ready, those who wait do so for their turn of the runtime only.
-        let room = |waiting| waiting < self.config.capacity || balancer.ready_len() > 0;
+        // With an endpoint ready, those who wait do so for their turn of the runtime only. And before discovery has said
+        // anything, a long queue is no sign of overload: it is the first burst for a service nobody asked for before.
+        let open = || balancer.ready_len() > 0 || !balancer.is_told();
+        let room = |waiting| waiting < self.config.capacity || open();
         let more = |waiting| room(waiting).then_some(waiting + 1);
         let before = self
             .waiting

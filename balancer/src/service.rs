@@ -61,6 +61,11 @@ pub trait Unsent<Req>: Sized {
     /// # Errors
     /// The error itself, if it may have.
     fn unsent(self) -> Result<Req, Self>;
+
+    /// Whether the endpoint failed. A request that broke off, say, is not its fault and tells nothing of it.
+    fn is_endpoints(&self) -> bool {
+        true
+    }
 }
 
 /// An opaque error gives nothing back.
@@ -154,7 +159,9 @@ impl<K, T, Tr> Balance<K, T, Tr> {
             match error.unsent() {
                 Ok(unsent) => request = unsent,
                 Err(error) => {
-                    pick.first_byte(Instant::now(), Outcome::Failure);
+                    if error.is_endpoints() {
+                        pick.first_byte(Instant::now(), Outcome::Failure);
+                    }
                     return Err(BalanceError::Service(error));
                 }
             }

@@ -200,6 +200,30 @@ async fn full_queue_refuses_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn first_burst_waits_until_endpoints_are_told() {
+    let fixture = Fixture::untold(2);
+    let burst: Vec<_> = (0..50).map(|request| spawn(&fixture, request)).collect();
+    settle().await;
+    fixture.update(Update::Reset(vec![target(0)]));
+    for request in burst {
+        request.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn queue_is_bounded_once_there_are_no_endpoints() {
+    let fixture = Fixture::untold(2);
+    let burst: Vec<_> = (0..5).map(|request| spawn(&fixture, request)).collect();
+    settle().await;
+    fixture.update(Update::Empty { exists: true });
+    assert_eq!(queue_error(fixture.balance.send(9).await), QueueError::Full);
+    for request in burst {
+        let failed = queue_error(request.await.unwrap());
+        assert_eq!(failed, QueueError::FailFast);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelled_request_gives_its_place_in_the_queue_up() {
     let fixture = Fixture::new(1, 2);
     fixture.backend(0).gate.shut();

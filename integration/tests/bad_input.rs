@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mesh_integration::{
     Application, Endpoint, Pair, Pod, Raw, app,
-    body::{self, empty},
+    body::{self, empty, full},
     client::{Http1, get, post},
     control::Policy,
     peer::{self, Client, Session},
@@ -503,4 +503,28 @@ async fn a_body_nobody_wants_does_not_hang_the_client() {
     tokio::spawn(async move { while tx.data(vec![0; 64 << 10]).await {} });
     let mut http: Http1 = pair.client.http1().await;
     assert_eq!(http.send(post(&web("/"), body)).await.status(), 413);
+}
+
+#[tokio::test]
+async fn a_body_that_the_client_breaks_off_is_its_own_failure() {
+    let pair = Pair::start(app::http(|req| async move {
+        let _broken = req.into_body().collect().await;
+        Response::new(full("done"))
+    }))
+    .await;
+    pair.client.get(&web("/")).await;
+    let mut raw = pair.client.raw().await;
+    let uri = web("/");
+    raw.send(format!(
+        "POST {uri} HTTP/1.1\r\nhost: web\r\ncontent-length: 100\r\n\r\npart"
+    ))
+    .await;
+    raw.finish().await;
+    let outbound = ["response_total", "direction=\"outbound\""];
+    let counted = |error| pair.client.counted(&[&outbound[..], &[error]].concat());
+    until("the answer", || {
+        counted("error=\"bad request\"") + counted("error=\"canceled\"") == 1.0
+    })
+    .await;
+    assert_eq!(counted("error=\"i/o\""), 0.0);
 }

@@ -4,11 +4,15 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+use bytes::Bytes;
 use futures::future::join_all;
 use http::Response;
 use mesh_integration::{
-    Application, Endpoint, Load, Mesh, Pod, Service, WEB, app, body::full, client::text,
-    wait::eventually, web,
+    Application, Endpoint, Load, Mesh, Pod, Service, WEB, app,
+    body::full,
+    client::text,
+    wait::{eventually, until},
+    web,
 };
 use std::{collections::HashMap, time::Duration};
 use tokio::{net::TcpListener, time::Instant};
@@ -197,6 +201,21 @@ async fn a_request_waits_for_an_endpoint_that_is_just_coming() {
     assert_eq!(request.await.status(), 200);
 }
 
+/// Five requests that wait for an endpoint, after it is known that there is none.
+async fn five_waiting(client: &Pod) -> tokio::task::JoinSet<Response<Bytes>> {
+    let http = client.http2().await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for i in 0..5 {
+        let mut http = http.clone();
+        waiting.spawn(async move { http.get(&web("/")).await });
+        until("the answer of the control plane", || {
+            i > 0 || client.counted(&["balancer_p2c_updates_total"]) > 0.0
+        })
+        .await;
+    }
+    waiting
+}
+
 #[tokio::test]
 async fn a_full_queue_sheds_load() {
     let replicas = Replicas::start([app::says("a")]).await;
@@ -204,41 +223,29 @@ async fn a_full_queue_sheds_load() {
         .service
         .queue(2, Duration::from_secs(5))
         .endpoints([]);
-    let http = replicas.client.http2().await;
-    let mut waiting = tokio::task::JoinSet::new();
-    for _ in 0..5 {
-        let mut http = http.clone();
-        waiting.spawn(async move { http.get(&web("/")).await.status().as_u16() });
-    }
+    let mut waiting = five_waiting(&replicas.client).await;
     for _ in 0..3 {
-        assert_eq!(waiting.join_next().await.unwrap().unwrap(), 503);
+        assert_eq!(waiting.join_next().await.unwrap().unwrap().status(), 503);
     }
     replicas.service.add(replicas.pods[0].endpoint());
-    while let Some(status) = waiting.join_next().await {
-        assert_eq!(status.unwrap(), 200);
+    while let Some(rsp) = waiting.join_next().await {
+        assert_eq!(rsp.unwrap().status(), 200);
     }
 }
 
 #[tokio::test]
 async fn where_no_policy_says_how_to_queue_the_settings_do() {
     let mesh = Mesh::start().await;
-    let mut gone = mesh.pod("web").app(app::says("a")).start().await;
-    gone.kill_app().await;
+    mesh.service(WEB).without_queue();
     let client = mesh
         .pod("client")
         .set("OUTBOUND_HTTP_QUEUE_CAPACITY", 2)
-        .set("OUTBOUND_HTTP_FAILFAST_TIMEOUT", "200ms")
+        .set("OUTBOUND_HTTP_FAILFAST_TIMEOUT", "500ms")
         .start()
         .await;
-    let uri = format!("http://{}/", gone.app_addr());
-    let http = client.http2().await;
-    let mut waiting = tokio::task::JoinSet::new();
-    for _ in 0..5 {
-        let (mut http, uri) = (http.clone(), uri.clone());
-        waiting.spawn(async move { http.get(&uri).await });
-    }
-    let all = tokio::time::timeout(Duration::from_secs(2), waiting.join_all());
-    let answers = all.await.expect("200 ms, not the policy's usual 3 s");
+    let all = five_waiting(&client).await.join_all();
+    let all = tokio::time::timeout(Duration::from_secs(2), all).await;
+    let answers = all.expect("500 ms, not the policy's usual 3 s");
     let is = |what: &str| {
         let error = |rsp: &Response<_>| {
             rsp.headers()["l5d-proxy-error"]

@@ -9,6 +9,7 @@ use mesh_integration::{
     Application, Mesh, Pair, Raw, app,
     body::{empty, full},
     client::{get, text},
+    peer,
     wait::{soon, until},
     web,
 };
@@ -265,4 +266,28 @@ async fn clients_that_leave_together_take_nobody_with_them() {
     until("the ends of those that left", || left.load(Relaxed) >= 301).await;
     release.notify_one();
     assert_eq!(text(&stays.await.unwrap()), "done");
+}
+
+#[tokio::test]
+async fn a_port_more_than_may_be_watched_is_refused() {
+    let mesh = Mesh::start().await;
+    // Its own port is the one.
+    let server = mesh
+        .pod("web")
+        .app(app::says("hi"))
+        .set("INBOUND_MAX_PORTS", 1)
+        .start()
+        .await;
+    for (port, answer) in [(1, ""), (server.app_addr().port(), "HTTP/1.1 200")] {
+        let peer = peer::Client::new(&mesh.ca, "peer");
+        let io = peer.connect(server.inbound_addr(), server.identity()).await;
+        let mut raw = Raw::new(io.unwrap());
+        raw.send(peer::header(port, peer::Session::Http1)).await;
+        raw.try_send("GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n")
+            .await;
+        let all = raw.rest().await;
+        assert!(all.starts_with(answer) && all.is_empty() == answer.is_empty());
+    }
+    let refused = ["inbound_tcp_errors_total", "error=\"too many ports\""];
+    assert_eq!(server.counted(&refused), 1.0);
 }

@@ -199,6 +199,29 @@ async fn a_stock_server_is_told_what_a_direct_connection_is_for() {
 }
 
 #[tokio::test]
+async fn no_header_is_sent_to_a_server_that_does_not_agree_to_it() {
+    let mesh = Mesh::start().await;
+    let server = Server::new(&mesh.ca, "web", false).await;
+    let client = mesh.pod("client").start().await;
+    mesh.service(WEB)
+        .queue(10, Duration::from_millis(300))
+        .endpoints([server.endpoint(8080)]);
+    let uri = web("/");
+    let request = tokio::spawn(async move { client.get(&uri).await });
+    let mut io = Raw::new(server.accept().await.io);
+    assert_eq!(io.rest().await, "", "bytes of a header");
+    let _refused = tokio::spawn(async move {
+        loop {
+            let _again = server.try_accept().await;
+        }
+    });
+    let rsp = request.await.unwrap();
+    let error = rsp.headers()["l5d-proxy-error"].to_str().unwrap();
+    assert_eq!(rsp.status(), 503, "{error}");
+    assert!(error.contains("transport.l5d.io/v1"), "{error}");
+}
+
+#[tokio::test]
 async fn an_upgrade_goes_to_a_stock_server_as_http1() {
     let mesh = Mesh::start().await;
     let server = Server::new(&mesh.ca, "web", true).await;

@@ -8,9 +8,10 @@ use mesh_integration::{
     client::{Http1, Http2},
     control::{Authz, Policy},
     peer::{self, Client, Session},
-    wait::eventually,
+    wait::{eventually, until},
     web,
 };
+use std::time::Duration;
 
 /// A server reached by interception, under `policy`.
 async fn server(mesh: &Mesh, policy: Policy) -> Pod {
@@ -293,4 +294,54 @@ async fn an_opaque_connection_that_is_denied_never_reaches_the_application() {
         raw.rest().await.is_empty().then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_pause_in_the_request_line_does_not_get_past_the_routes() {
+    let mesh = Mesh::start().await;
+    let short = Duration::from_millis(100);
+    let policy = Policy::all_unauthenticated()
+        .detecting_within(short)
+        .route("/public", &[]);
+    let server = server(&mesh, policy).await;
+    eventually("the policy", async || {
+        let mut http = Http1::connect(server.inbound_addr()).await;
+        (http.get("http://web/admin").await.status() == 404).then_some(())
+    })
+    .await;
+    for begin in ["GET", "GET /admin HTT"] {
+        let results = || server.counted(&["inbound_tcp_detect_http_results_total"]);
+        let before = results();
+        let mut raw = Raw::connect(server.inbound_addr()).await;
+        raw.send(begin).await;
+        until("the detection to end", || results() > before).await;
+        let whole = "GET /admin HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n";
+        raw.send(&whole[begin.len()..]).await;
+        let answer = raw.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{begin}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_transport_header_counts_only_if_it_is_allowed() {
+    let pair = Pair::start(app::says("hi")).await;
+    let headers = || {
+        pair.server
+            .counted(&["inbound_tcp_transport_header_connections_total"])
+    };
+    assert_eq!(pair.client.get(&web("/")).await.status(), 200);
+    assert_eq!(headers(), 1.0);
+    pair.server.policy(&pair.mesh, Policy::deny());
+    eventually("the policy", async || {
+        (pair.client.get(&web("/")).await.status() == 403).then_some(())
+    })
+    .await;
+    let peer = Client::new(&pair.mesh.ca, "peer");
+    let (addr, name) = (pair.server.inbound_addr(), pair.server.identity());
+    let mut raw = Raw::new(peer.connect(addr, name).await.unwrap());
+    raw.send(peer::header(pair.server.app_addr().port(), Session::Http1))
+        .await;
+    raw.send("GET / HTTP/1.1\r\nhost: web\r\n\r\n").await;
+    assert!(raw.head().await.starts_with("HTTP/1.1 403"));
+    assert_eq!(headers(), 1.0);
 }

@@ -259,3 +259,90 @@ async fn a_proxy_that_drains_accepts_nothing_new() {
     pair.client.stopped().await;
     assert!(tokio::net::TcpStream::connect(addr).await.is_err());
 }
+
+#[tokio::test]
+async fn an_upgraded_connection_is_closed_after_the_grace_period() {
+    let mesh = Mesh::start().await;
+    let server = mesh.pod("web").app(app::raw(|mut raw| async move {
+        raw.head().await;
+        raw.send(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\nhi",
+        )
+        .await;
+        raw.rest().await;
+    }));
+    let server = server.start().await;
+    let client = mesh
+        .pod("client")
+        .set("SHUTDOWN_GRACE_PERIOD", "100ms")
+        .start()
+        .await;
+    let mut pair = Pair::of(mesh, server, client);
+    let mut raw = pair.client.raw().await;
+    let uri = web("/");
+    raw.send(format!(
+        "GET {uri} HTTP/1.1\r\nhost: web\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n"
+    ))
+    .await;
+    assert!(raw.head().await.starts_with("HTTP/1.1 101"));
+    assert_eq!(raw.take(2).await, b"hi");
+    pair.client.stop();
+    assert!(matches!(
+        pair.client.stopped().await,
+        Drained::Forced { .. }
+    ));
+    assert_eq!(raw.rest().await, "");
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_during_a_drain_too() {
+    let mesh = Mesh::builder()
+        .certificate_life(Duration::from_secs(2))
+        .start()
+        .await;
+    let server = mesh.pod("web").app(app::raw(|mut raw| async move {
+        raw.send("hi").await;
+        raw.rest().await;
+    }));
+    let server = server.start().await;
+    let client = mesh.pod("client").start().await;
+    let mut pair = Pair::of(mesh, server, client);
+    pair.web.opaque();
+    let mut raw = pair.client.tunnel(WEB).await;
+    raw.take(2).await;
+    pair.client.stop();
+    let addr = pair.client.outbound_addr();
+    eventually("the drain", async || {
+        tokio::net::TcpStream::connect(addr).await.err()
+    })
+    .await;
+    let renewed = || {
+        pair.client
+            .counted(&["control_identity_cert_refreshes_total"])
+    };
+    let before = renewed();
+    until("a new certificate", || renewed() > before).await;
+}
+
+#[tokio::test]
+async fn an_address_that_refuses_is_a_502_at_once() {
+    let mesh = Mesh::start().await;
+    let client = mesh.pod("client").start().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let start = tokio::time::Instant::now();
+    for _ in 0..2 {
+        let rsp = client.get(&format!("http://{addr}/")).await;
+        let error = rsp.headers()["l5d-proxy-error"].to_str().unwrap();
+        assert_eq!(rsp.status(), 502, "{error}");
+        assert!(error.contains("refused"), "{error}");
+        assert!(error.contains("stage=connect"), "{error}");
+    }
+    // It comes back as soon as somebody listens.
+    let listener = tokio::net::TcpListener::bind(addr).await.unwrap();
+    let _serving = tokio::spawn(app::says("hi")(listener));
+    assert_eq!(client.get(&format!("http://{addr}/")).await.status(), 200);
+    // Fail-fast would have taken three seconds.
+    assert!(start.elapsed() < Duration::from_secs(2));
+}

@@ -41,7 +41,6 @@ async fn a_redirected_connection_to_a_pod_has_mutual_tls_too() {
     );
 }
 
-// Takes the 3 s of fail-fast: a target without a policy has the default queue.
 #[tokio::test]
 async fn a_pod_whose_identity_is_another_is_not_reached_in_plaintext() {
     let mesh = Mesh::start().await;
@@ -53,7 +52,7 @@ async fn a_pod_whose_identity_is_another_is_not_reached_in_plaintext() {
     };
     mesh.control.pod(endpoint);
     let rsp = client.get(&format!("http://{}/", server.app_addr())).await;
-    assert_eq!(rsp.status(), 503);
+    assert_eq!(rsp.status(), 502);
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ use crate::{
     tls::Tls,
     transport::{listener::BindError, orig_dst::OriginalDst},
 };
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Ports of the application whose policy is watched before a client asks; a pod
@@ -83,7 +83,9 @@ impl App {
         let tls = Tls::new(identity.credentials().clone());
         let (signal, watch) = drain::channel();
         let ports = config.inbound.ports.iter().take(WATCHED_PORTS);
-        let ports = ports.map(|port| discovery.inbound(port)).collect();
+        let ports = ports
+            .filter_map(|port| discovery.inbound(port).ok())
+            .collect();
         let inbound = Inbound::new(inbound::Parts {
             settings: settings::inbound(&config.inbound, listeners.addrs()),
             discovery: discovery.clone(),
@@ -148,7 +150,7 @@ impl App {
         let mut ready = self.ready();
         let observer = control::observer(&self.metrics, "identity", &self.identity.addr());
         let certificate = control::certificate(&self.metrics);
-        let certify = self.identity.run(self.dns, observer, certificate);
+        let mut certify = pin!(self.identity.run(self.dns, observer, certificate));
         let mut workers = Workers::default();
         let serve = async {
             // The sender lives in the credentials that `certify` holds.
@@ -161,12 +163,16 @@ impl App {
             Ok(())
         };
         tokio::select! {
-            failed = certify => match failed? {},
+            failed = &mut certify => match failed? {},
             served = serve => served.map_err(AppError::Thread)?,
             () = shutdown => {}
         }
         tracing::info!(grace = ?self.grace, "Draining");
-        let drained = self.drain.drain(self.grace).await;
+        // Longer than a certificate may live: what is open needs one to connect.
+        let drained = tokio::select! {
+            failed = certify => match failed? {},
+            drained = self.drain.drain(self.grace) => drained,
+        };
         tracing::info!(?drained, "Drained");
         Ok(drained)
     }

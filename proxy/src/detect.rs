@@ -10,6 +10,12 @@
 //! A wrong answer has a cost both ways (HTTP taken for opaque loses routing
 //! and metrics, opaque taken for HTTP is broken), so HTTP/1 needs all of
 //! `METHOD SP TARGET SP HTTP/1.`: no other protocol in use starts like this.
+//!
+//! Except that time may not make a request opaque: who sends half of a request
+//! line and the rest after the timeout would get past routes and their policy.
+//! What can only become HTTP by then is HTTP, whose own limit on slow heads
+//! applies. A client that was silent is opaque, as protocols whose server speaks
+//! first have to be; a port with routes that matter should say what it speaks.
 
 mod client_hello;
 mod http;
@@ -40,7 +46,7 @@ pub enum Detected {
     Tls(ClientHello),
     /// None of these.
     Opaque,
-    /// Not enough came in time to say. To be treated as opaque, and counted.
+    /// Nothing that speaks for HTTP came in time. To be treated as opaque, and counted.
     TimedOut,
     /// The client closed without a byte.
     Closed,
@@ -55,6 +61,15 @@ pub fn classify(bytes: &[u8]) -> Option<Detected> {
     }
 }
 
+/// What the `bytes` of a client are that stopped before they were decided;
+/// `None` if nothing speaks for HTTP.
+fn undecided(bytes: &[u8]) -> Option<Detected> {
+    match bytes.first()? {
+        &client_hello::HANDSHAKE => None,
+        _ => http::begun(bytes),
+    }
+}
+
 /// Reads from `io` until its protocol is known or `timeout` is over, and gives
 /// the stream back as if nothing had been read.
 ///
@@ -65,8 +80,10 @@ pub async fn detect<I: AsyncRead + Unpin>(
     timeout: Duration,
 ) -> io::Result<(Detected, Prefixed<I>)> {
     let mut bytes = BytesMut::new();
-    let detected = tokio::time::timeout(timeout, read(&mut io, &mut bytes)).await;
-    let detected = detected.unwrap_or(Ok(Detected::TimedOut))?;
+    let detected = match tokio::time::timeout(timeout, read(&mut io, &mut bytes)).await {
+        Ok(detected) => detected?,
+        Err(_) => undecided(&bytes).unwrap_or(Detected::TimedOut),
+    };
     Ok((detected, Prefixed::new(io, bytes.freeze())))
 }
 
@@ -79,6 +96,7 @@ async fn read<I: AsyncRead + Unpin>(io: &mut I, bytes: &mut BytesMut) -> io::Res
             return Ok(if bytes.is_empty() {
                 Detected::Closed
             } else {
+                // Too short for a request, and there is no more to come.
                 Detected::Opaque
             });
         }

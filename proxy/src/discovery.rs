@@ -26,6 +26,7 @@ mod outbound;
 mod synthesize;
 
 pub use balancing::BalancingChoice;
+pub use cache::Full as TooManyWatches;
 pub use config::{DiscoveryConfig, InboundDefault};
 pub use default::DefaultPolicy;
 pub use endpoints::{Endpoint, EndpointStream, EndpointUpdate};
@@ -33,9 +34,10 @@ pub use lookup::Lookup;
 
 use crate::{
     control::{Channel, SharedResolver},
+    log::flood::sparsely,
     policy::{Metadata, OutboundPolicy, ServerPolicy, Target},
 };
-use cache::Cache;
+use cache::{Cache, Full};
 use endpoints::EndpointSet;
 use http::StatusCode;
 use rand::{SeedableRng as _, rngs::SmallRng};
@@ -72,13 +74,13 @@ impl Discovery {
     /// Nothing is asked yet. `dns` is for names that the control plane does not know.
     pub fn new(config: DiscoveryConfig, channels: Channels, dns: SharedResolver) -> Self {
         let (outbound_idle, inbound_idle) = (config.outbound_idle, config.inbound_idle);
-        // Authorities come from the control plane's own answers for targets, and
-        // ports are few, so bounding the targets bounds them all.
+        // Clients choose targets, and peers ports. Authorities come from the control
+        // plane's own answers for targets, so bounding these bounds them all.
         Self {
-            outbound: Cache::new(outbound_idle, config.max_targets),
-            inbound: Cache::new(inbound_idle, usize::MAX),
-            endpoints: Cache::new(outbound_idle, usize::MAX),
-            balancing: Cache::new(outbound_idle, usize::MAX),
+            outbound: Cache::new("targets", outbound_idle, config.max_targets),
+            inbound: Cache::new("ports", inbound_idle, config.max_ports),
+            endpoints: Cache::new("authorities", outbound_idle, usize::MAX),
+            balancing: Cache::new("authorities", outbound_idle, usize::MAX),
             shared: Arc::new(Shared {
                 config,
                 channels,
@@ -95,7 +97,7 @@ impl Discovery {
         match self.outbound.get(target, || None, start) {
             Ok(rx) => Lookup::first(rx).await,
             Err(full) => {
-                tracing::warn!(%target, %full, "Refused a target");
+                sparsely!(warn, %target, %full, "Refused a target");
                 let mode = synthesize::Mode::Detect(self.shared.config.detect_timeout);
                 let (parent, status) = (
                     Metadata::of_default("too-many-targets"),
@@ -122,14 +124,17 @@ impl Discovery {
     }
 
     /// The policy of an inbound `port`: the default until the control plane answers.
-    pub fn inbound(&self, port: u16) -> Receiver<Arc<ServerPolicy>> {
+    ///
+    /// # Errors
+    /// [`TooManyWatches`] when as many other ports are watched as may be.
+    pub fn inbound(&self, port: u16) -> Result<Receiver<Arc<ServerPolicy>>, Full> {
         let default = || self.shared.config.inbound_default.of_port(port);
         let start = |tx| inbound::run(self.shared.clone(), port, tx);
-        unbounded(self.inbound.get(&port, default, start))
+        self.inbound.get(&port, default, start)
     }
 }
 
-fn unbounded<T>(watched: Result<Receiver<T>, cache::Full>) -> Receiver<T> {
+fn unbounded<T>(watched: Result<Receiver<T>, Full>) -> Receiver<T> {
     watched.expect("this cache has no capacity to exceed")
 }
 

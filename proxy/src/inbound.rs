@@ -25,11 +25,12 @@ use crate::{
     drain,
     http::{Version, client::ClientSettings, server::ServerSettings},
     limits::Limit,
+    log::flood::sparsely,
     policy::ServerProtocol,
     tls::Tls,
     transport::{
         connect::track,
-        header::{SessionProtocol, TransportHeader},
+        header::SessionProtocol,
         io::{BoxIo, Io, Prefixed},
         listener::{Accepted, SocketOptions},
         splice::SpliceOptions,
@@ -129,10 +130,12 @@ impl Inbound {
     async fn intercepted(&self, io: TcpStream, client: SocketAddr, dst: SocketAddr) {
         let ips = &self.0.settings.ips;
         if !ips.is_empty() && !ips.contains(&dst.ip()) {
-            tracing::warn!(%client, %dst, "Connection to an address that is not ours refused");
+            sparsely!(warn, %client, %dst, "Connection to an address that is not ours refused");
             return;
         }
-        let conn = self.0.conn(client, PeerTls::None, dst);
+        let Some(conn) = self.0.conn(client, dst) else {
+            return;
+        };
         let timeout = match conn.protocol() {
             // Nothing is looked at: the application may have to speak first.
             ServerProtocol::Opaque => return self.opaque(conn, io).await,
@@ -150,8 +153,7 @@ impl Inbound {
                 else {
                     return;
                 };
-                let conn = self.0.conn(client, tls, dst);
-                self.inside_tls(conn, io, timeout).await;
+                self.inside_tls(conn.with_tls(tls), io, timeout).await;
             }
             detected => self.detected(conn, detected, start, io).await,
         }
@@ -166,8 +168,12 @@ impl Inbound {
         let Some(header) = self.0.transport_header(&mut io, client, &tls).await else {
             return;
         };
-        let TransportHeader { port, session, .. } = header;
-        let conn = self.0.conn(client, tls, SocketAddr::new(local.ip(), port));
+        let app = SocketAddr::new(local.ip(), header.port);
+        let Some(conn) = self.0.conn(client, app) else {
+            return;
+        };
+        let (session, conn) = (header.session, conn.with_tls(tls));
+        *conn.announced.lock() = Some(header);
         match session {
             Some(SessionProtocol::Http1) => self.http(conn, Version::Http1, io).await,
             Some(SessionProtocol::Http2) => self.http(conn, Version::H2, io).await,

@@ -9,6 +9,7 @@
 //!
 //! The filter can be changed while the proxy runs (`/proxy-log-level`).
 
+pub(crate) mod flood;
 pub(crate) mod json;
 
 use crate::config::{LogConfig, LogFormat};

@@ -66,9 +66,14 @@ const EX_NO_PERMISSION: u8 = 77;
 const EX_CONFIG: u8 = 78;
 
 /// Runs a proxy as the environment says, until it is told to stop; or does what
-/// the arguments say instead.
+/// the arguments say instead. Under the name `linkerd2-proxy-init`, by which
+/// Linkerd's injector starts it, it is `init`.
 pub fn main_from_env() -> ExitCode {
-    let mut args = std::env::args().skip(1);
+    let mut args = std::env::args();
+    let program = args.next().unwrap_or_default();
+    if program.ends_with("proxy-init") {
+        return init(args);
+    }
     match args.next().as_deref() {
         None => run_from_env(),
         Some("await") => wait_from_env(args),

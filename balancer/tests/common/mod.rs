@@ -131,6 +131,13 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new(endpoints: u32, capacity: usize) -> Self {
+        let fixture = Self::untold(capacity);
+        fixture.update(Update::Reset((0..endpoints).map(target).collect()));
+        fixture
+    }
+
+    /// Discovery has not said anything.
+    pub(crate) fn untold(capacity: usize) -> Self {
         let events = Arc::new(Events::default());
         let balancer = Balancer::with_observer(Config::default(), events.clone());
         let queue = QueueConfig {
@@ -138,13 +145,11 @@ impl Fixture {
             failfast_timeout: TIMEOUT,
         };
         let balance = Balance::with_rng(balancer, queue, OnResponse, SmallRng::seed_from_u64(1));
-        let fixture = Self {
+        Self {
             balance,
             events,
             backends: Mutex::default(),
-        };
-        fixture.update(Update::Reset((0..endpoints).map(target).collect()));
-        fixture
+        }
     }
 
     pub(crate) fn update(&self, update: Update<u32, Duration>) {

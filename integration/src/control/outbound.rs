@@ -119,7 +119,10 @@ fn opaque_route(state: &ServiceState) -> OpaqueRoute {
 fn backend(state: &ServiceState) -> Backend {
     let path = state.authority.clone();
     let dst = endpoint_discovery::DestinationGet { path };
-    let (capacity, failfast) = state.queue;
+    let queue = state.queue.map(|(capacity, failfast)| Queue {
+        capacity,
+        failfast_timeout: Some(duration(failfast)),
+    });
     Backend {
         metadata: Some(service(state)),
         kind: Some(backend::Kind::Balancer(BalanceP2c {
@@ -131,10 +134,7 @@ fn backend(state: &ServiceState) -> Backend {
                 decay: Some(duration(Duration::from_secs(10))),
             })),
         })),
-        queue: Some(Queue {
-            capacity,
-            failfast_timeout: Some(duration(failfast)),
-        }),
+        queue,
     }
 }
 

@@ -112,7 +112,7 @@ pub(super) struct ServiceState {
     pub(super) endpoints: BTreeMap<SocketAddr, Endpoint>,
     pub(super) opaque: bool,
     pub(super) detect_timeout: Duration,
-    pub(super) queue: (u32, Duration),
+    pub(super) queue: Option<(u32, Duration)>,
 }
 
 impl ServiceState {
@@ -122,7 +122,7 @@ impl ServiceState {
             endpoints: BTreeMap::new(),
             opaque: false,
             detect_timeout: Duration::from_secs(3),
-            queue: (100, Duration::from_secs(3)),
+            queue: Some((100, Duration::from_secs(3))),
         }
     }
 }
@@ -172,7 +172,12 @@ impl Service {
 
     /// Requests that wait, and how long nothing may be ready before they fail.
     pub fn queue(&self, capacity: u32, failfast: Duration) -> &Self {
-        self.change(|state| state.queue = (capacity, failfast))
+        self.change(|state| state.queue = Some((capacity, failfast)))
+    }
+
+    /// Says nothing of requests that wait.
+    pub fn without_queue(&self) -> &Self {
+        self.change(|state| state.queue = None)
     }
 
     /// How many watches are open on it.

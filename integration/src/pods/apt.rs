@@ -16,6 +16,8 @@ pub(super) const PACKAGES: &[&str] = &[
     "bash",
     "coreutils",
     "curl",
+    "ethtool",
+    "grep",
     "iproute2",
     "mariadb-client-core",
     "mariadb-server-core",
@@ -55,9 +57,10 @@ pub(super) fn programs(packages: &[&str]) -> Result<PathBuf, String> {
     fs::create_dir_all(&cache).map_err(|error| failed("can't make a folder", error))?;
     let lock = File::create(cache.join("lock")).map_err(|error| failed("can't lock", error))?;
     lock.lock().map_err(|error| failed("can't lock", error))?;
-    if !folder.join("complete").exists() {
-        fetch(&folder, packages)?;
-        File::create(folder.join("complete")).map_err(|error| failed("can't write", error))?;
+    let complete = folder.join("complete");
+    if !complete.exists() {
+        let versions = fetch(&folder, packages)?;
+        fs::write(&complete, versions).map_err(|error| failed("can't write", error))?;
     }
     Ok(folder)
 }
@@ -70,7 +73,8 @@ fn cache() -> Result<PathBuf, String> {
     Ok(cache.join("mesh/pods"))
 }
 
-fn fetch(folder: &Path, packages: &[&str]) -> Result<(), String> {
+/// Returns the packages with their versions, one a line.
+fn fetch(folder: &Path, packages: &[&str]) -> Result<String, String> {
     eprintln!(
         "pods: fetching Debian's programs into {}, once",
         folder.display()
@@ -88,16 +92,30 @@ fn fetch(folder: &Path, packages: &[&str]) -> Result<(), String> {
     let mut install = vec!["--no-install-recommends", "--download-only", "install"];
     install.extend(packages);
     apt(folder, &install)?;
-    let archives = fs::read_dir(folder.join("archives")).map_err(write)?;
-    let mut archives: Vec<PathBuf> = archives.flatten().map(|entry| entry.path()).collect();
-    archives.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
-    for (done, archive) in archives.iter().enumerate() {
-        eprint!("\rpods: unpacking {}/{} ", done + 1, archives.len());
-        unpack(archive, &root)?;
-    }
-    eprintln!();
+    let versions = unpack_all(&folder.join("archives"), &root)?;
     fs::remove_dir_all(folder.join("archives")).map_err(write)?;
-    fs::remove_dir_all(folder.join("lists")).map_err(write)
+    fs::remove_dir_all(folder.join("lists")).map_err(write)?;
+    Ok(versions)
+}
+
+/// Returns the names of the packages, in which their versions are.
+fn unpack_all(archives: &Path, root: &Path) -> Result<String, String> {
+    let entries = fs::read_dir(archives);
+    let entries =
+        entries.map_err(|error| format!("can't read {} ({error})", archives.display()))?;
+    let mut archives: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    archives.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    archives.sort();
+    let mut versions = String::new();
+    for (done, archive) in archives.iter().enumerate() {
+        if done % 20 == 0 {
+            eprintln!("pods: unpacking {} of {}", done + 1, archives.len());
+        }
+        unpack(archive, root)?;
+        let name = archive.file_stem().unwrap_or_default();
+        versions += &format!("{}\n", name.display());
+    }
+    Ok(versions)
 }
 
 /// The folders that packages expect to be links since Debian merged them into /usr.
@@ -132,10 +150,9 @@ fn apt(folder: &Path, arguments: &[&str]) -> Result<(), String> {
         .status()
         .map_err(|error| format!("apt-get ({error}); it takes Debian or a relative"))?;
     let tried = arguments.first().copied().unwrap_or_default();
-    status
-        .success()
-        .then_some(())
-        .ok_or_else(|| format!("apt-get {tried} failed (see above)"))
+    status.success().then_some(()).ok_or_else(|| {
+        format!("apt-get {tried} failed, see above; the programs are those of Debian {SUITE}")
+    })
 }
 
 fn unpack(archive: &Path, root: &Path) -> Result<(), String> {

@@ -153,8 +153,10 @@ impl Cluster {
             "\n=== cluster {}\n{text}--- to look around ({how}), with NAME as in /run/netns:\n{enter} nsenter --net=/run/netns/NAME bash\n",
             self.shared.id
         );
-        while keeping {
-            std::thread::park();
+        if keeping {
+            loop {
+                std::thread::park();
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ impl Part {
         let number = node.number();
         let netns = Netns::create(&format!("{cluster}-{number}"));
         let ips = node.pod_ips(number);
-        node.attach(&netns, &ips);
+        node.attach(&netns, &ips, None);
         let process = Mutex::default();
         Self {
             netns,

@@ -134,3 +134,42 @@ fn name(message: &[u8], start: usize) -> Option<(String, usize)> {
         at += length;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(kind: u16) -> Option<Vec<u8>> {
+        let table = Table::default();
+        let addresses = ["10.96.0.7", "10.96.0.8", "fd00:96::7"].map(|ip| ip.parse().unwrap());
+        table.lock().insert("web.test".to_owned(), addresses.into());
+        let mut query = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        query.extend(b"\x03Web\x04test\0");
+        query.extend(kind.to_be_bytes());
+        query.extend([0, 1]);
+        answer(&query, &table)
+    }
+
+    #[test]
+    fn an_answer_has_the_addresses_of_the_family_that_was_asked_for() {
+        let response = ask(TYPE_A).unwrap();
+        assert_eq!(response[..8], [0xab, 0xcd, 0x85, 0x80, 0, 1, 0, 2]);
+        assert_eq!(response[response.len() - 6..], [0, 4, 10, 96, 0, 8]);
+        let response = ask(TYPE_AAAA).unwrap();
+        assert_eq!(response[6..8], [0, 1]);
+        assert!(response.ends_with(&[0, 0, 0, 0, 0, 7]));
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_said_to_be_none() {
+        let query = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'x', 0, 0, 1, 0, 1];
+        let response = answer(&query, &Table::default()).unwrap();
+        assert_eq!(response[3] & 0x0f, NO_SUCH_NAME);
+        assert_eq!(response[7], 0);
+    }
+
+    #[test]
+    fn half_a_question_gets_no_answer() {
+        assert_eq!(answer(&[0; 13], &Table::default()), None);
+    }
+}

@@ -89,8 +89,9 @@ fn outside(tests: Vec<Trial>) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(lacks) => {
+            let code = skipped(&arguments, tests).exit_code();
             eprintln!("{LACKS}: {lacks}");
-            skipped(&arguments, tests).exit_code()
+            code
         }
     }
 }

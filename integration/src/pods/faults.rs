@@ -49,7 +49,7 @@ impl Cluster {
     /// Adds rules between pods.
     fn fault(&self, rules: &str) {
         self.shared().node.netns.nft(&format!(
-            "table inet faults {{ chain forward {{ type filter hook forward priority 0;\n{rules}\n}} }}\n"
+            "table inet faults {{ chain forward {{\ntype filter hook forward priority 0;\n{rules}\n}}\n}}\n"
         ));
     }
 

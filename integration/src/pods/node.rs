@@ -86,8 +86,8 @@ impl Node {
         format!("pod{number}")
     }
 
-    /// Links a pod to this node and gives it these addresses.
-    pub(super) fn attach(&self, pod: &Netns, ips: &[IpAddr]) {
+    /// Links a pod to this node, through `relay` if there is one, and gives it these addresses.
+    pub(super) fn attach(&self, pod: &Netns, ips: &[IpAddr], relay: Option<&Netns>) {
         let link = Self::link(pod);
         pod.set(&[
             ("ipv6/conf/default/accept_dad", "0"),
@@ -95,10 +95,17 @@ impl Node {
             ("ipv4/ip_unprivileged_port_start", "0"),
         ]);
         let (v4, v6) = GATEWAY;
+        let (peer, peer_name) = relay.map_or((pod, "eth0"), |relay| (relay, "near"));
         let mut here = format!(
-            "link add {link} type veth peer name eth0 netns {}\n",
-            pod.name()
+            "link add {link} type veth peer name {peer_name} netns {}\n",
+            peer.name()
         );
+        if let Some(relay) = relay {
+            relay.ip(&format!(
+                "link add far type veth peer name eth0 netns {}\n",
+                pod.name()
+            ));
+        }
         here += &format!("addr add {v4}/32 dev {link}\naddr add {v6}/128 dev {link} nodad\n");
         here += &format!("link set {link} up\n");
         let mut there = "link set lo up\nlink set eth0 up\n".to_owned();
@@ -114,6 +121,9 @@ impl Node {
         }
         self.netns.ip(&here);
         pod.ip(&there);
+        if let Some(relay) = relay {
+            relay.ip("link set near up\nlink set far up\n");
+        }
     }
 
     /// Sends connections to a port of a service to its pods, instead of where they went before.
@@ -168,4 +178,28 @@ fn hairpins(forwards: &[Forward]) -> String {
 
 fn family(ip: IpAddr) -> &'static str {
     if ip.is_ipv4() { "ip" } else { "ip6" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_spread_over_pods() {
+        let forward = Forward {
+            service: "10.96.0.5".parse().unwrap(),
+            port: 80,
+            target_port: 8080,
+            pods: ["10.1.0.6", "10.1.0.7"]
+                .map(|ip| ip.parse().unwrap())
+                .into(),
+        };
+        assert_eq!(
+            rule(&forward).unwrap(),
+            "ip daddr 10.96.0.5 tcp dport 80 dnat ip addr . port to numgen random mod 2 \
+             map { 0 : 10.1.0.6 . 8080, 1 : 10.1.0.7 . 8080 }\n"
+        );
+        let pods = Vec::new();
+        assert_eq!(rule(&Forward { pods, ..forward }), None);
+    }
 }

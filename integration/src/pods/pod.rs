@@ -7,140 +7,19 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::cluster::{Cluster, Shared};
-use super::interception::intercept;
+use super::cluster::Shared;
 use super::manifests::PodFacts;
 use super::netns::Netns;
-use super::process::{self, Output, Process, Program};
-use super::proxy::{self, ADMIN, ProxyFacts, ProxyProgram};
+use super::process::{self, Output, Process};
+use super::program::{APP_UID, Program};
+use super::proxy::{self, ADMIN, ProxyFacts};
+use super::relay::Relay;
 use super::wait::until;
 
-/// A pod to be; [`PodBuilder::start`] makes it.
-#[derive(Debug)]
-pub struct PodBuilder<'a> {
-    cluster: &'a Cluster,
-    spec: Spec,
-    proxy_later: bool,
-}
+mod builder;
 
-#[derive(Debug)]
-struct Spec {
-    name: String,
-    meshed: bool,
-    programs: Vec<Program>,
-    annotations: Vec<(String, String)>,
-    settings: Vec<(String, String)>,
-    interception: Vec<String>,
-    outside: Vec<IpAddr>,
-    program: ProxyProgram,
-}
-
-impl<'a> PodBuilder<'a> {
-    pub(super) fn new(cluster: &'a Cluster, name: &str) -> Self {
-        let spec = Spec {
-            name: name.to_owned(),
-            meshed: false,
-            programs: Vec::new(),
-            annotations: Vec::new(),
-            settings: Vec::new(),
-            interception: Vec::new(),
-            outside: Vec::new(),
-            program: ProxyProgram::default(),
-        };
-        Self {
-            cluster,
-            spec,
-            proxy_later: false,
-        }
-    }
-
-    /// With a proxy and interception.
-    #[must_use]
-    pub fn meshed(self) -> Self {
-        self.meshed_if(true)
-    }
-
-    /// [`PodBuilder::meshed`], or not.
-    #[must_use]
-    pub fn meshed_if(mut self, meshed: bool) -> Self {
-        self.spec.meshed = meshed;
-        self
-    }
-
-    /// A program that runs in it; there may be several.
-    #[must_use]
-    pub fn run(mut self, program: Program) -> Self {
-        self.spec.programs.push(program);
-        self
-    }
-
-    /// `config.mesh.dev/NAME: VALUE`.
-    #[must_use]
-    pub fn config(mut self, name: &str, value: &str) -> Self {
-        self.spec
-            .annotations
-            .push((format!("config.mesh.dev/{name}"), value.to_owned()));
-        self
-    }
-
-    /// A setting of its proxy, without `MESH_PROXY_`.
-    #[must_use]
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.spec.settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Another program as its proxy, told the same.
-    #[must_use]
-    pub fn proxy(mut self, program: ProxyProgram) -> Self {
-        self.spec.program = program;
-        self
-    }
-
-    /// A flag of `mesh-proxy init`.
-    #[must_use]
-    pub fn interception(mut self, flag: &str) -> Self {
-        self.spec.interception.push(flag.to_owned());
-        self
-    }
-
-    /// Not of the cluster: a machine somewhere else, at this address, that no manifest tells of.
-    #[must_use]
-    pub fn outside(mut self, ip: IpAddr) -> Self {
-        self.spec.outside.push(ip);
-        self
-    }
-
-    /// Its proxy is not started until [`Pod::start_proxy`]; interception is on from the beginning.
-    #[must_use]
-    pub fn proxy_later(mut self) -> Self {
-        self.proxy_later = true;
-        self
-    }
-
-    /// Starts it, and waits until its programs and its proxy are ready.
-    #[must_use]
-    pub fn start(self) -> Pod {
-        let pod = Pod::create(self.cluster.shared().clone(), self.spec);
-        self.cluster.keep(pod.clone());
-        if pod.0.spec.meshed {
-            intercept(&pod.0.netns, &pod.0.dir, &pod.0.spec.interception);
-            if !self.proxy_later {
-                pod.launch_proxy();
-            }
-        }
-        for program in &pod.0.spec.programs {
-            pod.launch(program);
-        }
-        for program in &pod.0.spec.programs {
-            pod.listens(program);
-        }
-        if pod.0.spec.meshed && !self.proxy_later {
-            pod.proxy_ready();
-        }
-        pod
-    }
-}
+pub use builder::PodBuilder;
+use builder::Spec;
 
 /// A running pod.
 #[derive(Clone, Debug)]
@@ -150,6 +29,7 @@ pub struct Pod(Arc<Inner>);
 struct Inner {
     processes: Mutex<Vec<Arc<Process>>>,
     proxy: Mutex<Option<Arc<Process>>>,
+    _relay: Option<Relay>,
     netns: Netns,
     spec: Spec,
     ips: Vec<IpAddr>,
@@ -168,14 +48,21 @@ impl Pod {
         } else {
             spec.outside.clone()
         };
-        shared.node.attach(&netns, &ips);
         let dir = shared.dir.join(&spec.name);
-        std::fs::create_dir_all(&dir).unwrap();
         std::fs::create_dir_all(dir.join("home")).unwrap();
-        std::os::unix::fs::chown(dir.join("home"), Some(1000), Some(1000)).unwrap();
+        std::os::unix::fs::chown(dir.join("home"), Some(APP_UID), Some(APP_UID)).unwrap();
+        let mut relay = spec.delay.map(|_| Relay::create(&netns));
+        shared
+            .node
+            .attach(&netns, &ips, relay.as_ref().map(Relay::netns));
+        if let (Some(relay), Some(delay)) = (&mut relay, spec.delay) {
+            let link = super::node::Node::link(&netns);
+            relay.start(delay, [(&shared.node.netns, &link), (&netns, "eth0")], &dir);
+        }
         let pod = Self(Arc::new(Inner {
             processes: Mutex::default(),
             proxy: Mutex::default(),
+            _relay: relay,
             netns,
             spec,
             ips,
@@ -239,9 +126,15 @@ impl Pod {
         super::node::Node::link(&self.0.netns)
     }
 
+    /// Path of a file in the folder of one of its programs; other pods can read it too.
+    #[must_use]
+    pub fn file(&self, program: &str, name: &str) -> String {
+        self.0.dir.join(program).join(name).display().to_string()
+    }
+
     /// Runs a command to its end, as an application would.
     pub fn run<'c>(&self, command: impl IntoIterator<Item = &'c str>) -> Output {
-        self.run_as(1000, command)
+        self.run_as(APP_UID, command)
     }
 
     /// Runs a command as this uid.
@@ -300,6 +193,11 @@ impl Pod {
     pub fn start_proxy(&self) {
         self.launch_proxy();
         self.proxy_ready();
+    }
+
+    /// Asks its proxy to stop gracefully, as Kubernetes does.
+    pub fn stop_proxy(&self) {
+        self.proxy().signal(rustix::process::Signal::TERM);
     }
 
     fn launch_proxy(&self) {

@@ -135,6 +135,10 @@ fn fill(root: &Path, binaries: &[(&str, PathBuf)]) -> io::Result<()> {
         bind(&Path::new("/dev").join(device), &at("dev").join(device))?;
     }
     symlink("/proc/self/fd", at("dev/fd"))?;
+    // Which shell this is, a maintainer script would have decided.
+    if !at("usr/bin/sh").exists() {
+        symlink("bash", at("usr/bin/sh"))?;
+    }
     for (name, path) in binaries {
         bind(path, &at("mesh/bin").join(name))?;
     }

@@ -1,6 +1,6 @@
-//! Who of the two sides is in the mesh.
+//! Who of the two sides is in the mesh, and the pair of pods that most scenarios are about.
 
-use mesh_integration::pods::Trial;
+use mesh_integration::pods::{Cluster, Pod, Program, Trial};
 
 /// Client and server, meshed or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,8 +10,10 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// Both in the mesh.
+    pub(crate) const MESHED: Self = Self::new(true, true);
     const ALL: [(&'static str, Self); 3] = [
-        ("meshed_to_meshed", Self::new(true, true)),
+        ("meshed_to_meshed", Self::MESHED),
         ("meshed_to_unmeshed", Self::new(true, false)),
         ("unmeshed_to_meshed", Self::new(false, true)),
     ];
@@ -29,16 +31,73 @@ impl Way {
 }
 
 /// A test of its own for each way.
-pub(crate) fn each_way(name: &str, scenario: fn(Way)) -> Vec<Trial> {
-    let test =
-        |(way_name, way): (&str, Way)| test(&format!("{name}::{way_name}"), move || scenario(way));
-    Way::ALL.into_iter().map(test).collect()
+pub(crate) fn each_way(name: &str, scenario: impl Fn(Way) + Send + Copy + 'static) -> Vec<Trial> {
+    let ways = Way::ALL.into_iter();
+    ways.map(|(way_name, way)| one(&format!("{name}::{way_name}"), move || scenario(way)))
+        .collect()
 }
 
 /// One test.
-pub(crate) fn test(name: &str, scenario: impl FnOnce() + Send + 'static) -> Trial {
+pub(crate) fn one(name: &str, scenario: impl FnOnce() + Send + 'static) -> Trial {
     Trial::test(name, move || {
         scenario();
         Ok(())
     })
+}
+
+/// A cluster with a pod `web`, a service of the same name and ports, and a pod `client`.
+pub(crate) struct Two {
+    pub(crate) cluster: Cluster,
+    pub(crate) web: Pod,
+    pub(crate) client: Pod,
+}
+
+impl Two {
+    /// `web` runs `program`; the service has `ports` with the pod's behind.
+    pub(crate) fn start(way: Way, program: Program, ports: &[(u16, u16)]) -> Self {
+        Self::in_cluster(Cluster::start(), way, program, ports)
+    }
+
+    pub(crate) fn in_cluster(
+        cluster: Cluster,
+        way: Way,
+        program: Program,
+        ports: &[(u16, u16)],
+    ) -> Self {
+        let web = cluster
+            .pod("web")
+            .meshed_if(way.server_meshed)
+            .run(program)
+            .start();
+        service(&cluster, ports, &[&web]);
+        let client = cluster.pod("client").meshed_if(way.client_meshed).start();
+        Self {
+            cluster,
+            web,
+            client,
+        }
+    }
+
+    /// The meshed ones of the two.
+    pub(crate) fn proxied(&self, way: Way) -> Vec<&Pod> {
+        let sides = [
+            (way.client_meshed, &self.client),
+            (way.server_meshed, &self.web),
+        ];
+        sides
+            .into_iter()
+            .filter_map(|(meshed, pod)| meshed.then_some(pod))
+            .collect()
+    }
+}
+
+/// The service `web`, of these pods.
+pub(crate) fn service(cluster: &Cluster, ports: &[(u16, u16)], pods: &[&Pod]) {
+    let service = cluster.service("web").of(pods);
+    ports
+        .iter()
+        .fold(service, |service, &(port, target)| {
+            service.port(port, target)
+        })
+        .create();
 }

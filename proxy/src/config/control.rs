@@ -127,6 +127,7 @@ pub(super) fn discovery(
     discovery.inbound_idle = inbound.common.discovery_idle_timeout;
     discovery.detect_timeout = outbound.common.detect_timeout;
     discovery.max_targets = outbound.max_targets;
+    discovery.max_ports = inbound.max_ports;
     discovery.watch.limits = limits;
     Some(discovery)
 }

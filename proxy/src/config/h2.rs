@@ -1,4 +1,14 @@
 //! HTTP/2 settings.
+//!
+//! A connection's window is shared by its streams: 16 readers that stall with
+//! 64 KiB each use up 1 MiB, and then nobody else's bytes come. Per-stream
+//! accounting needs no setting of its own: where the connection's window is at
+//! least that of all streams together, no stream can hold up another. So it is
+//! 16 MiB, for 256 full streams, and our own connections take no more streams
+//! than that ([`H2Settings::streams`]); the next goes on another connection.
+//! Clients may open more (a blocked one would wait for ever) and hold up each
+//! other from the 257th stalled upload on. What this costs is memory only when
+//! readers do stall: 64 KiB for each, and 16 MiB for a connection at most.
 
 use super::env::Env;
 use crate::control::Keepalive;
@@ -47,6 +57,16 @@ pub struct H2ClientSettings {
 const MAX_WINDOW: u32 = (1 << 31) - 1;
 
 impl H2Settings {
+    /// Streams whose windows are full together before the connection's is.
+    pub fn streams(&self) -> usize {
+        // Windows that grow say nothing beforehand.
+        if self.adaptive_window {
+            return usize::MAX;
+        }
+        let streams = self.initial_connection_window / self.initial_stream_window.max(1);
+        streams.max(1) as usize
+    }
+
     fn read(env: &mut Env<'_>, prefix: &str, (stream, connection): (u32, u32)) -> Self {
         let name = |suffix: &str| format!("{prefix}_{suffix}");
         Self {
@@ -108,7 +128,7 @@ pub(super) fn windows(env: &mut Env<'_>) -> (u32, u32) {
     );
     let connection = env.within(
         "HTTP2_INITIAL_CONNECTION_WINDOW_SIZE",
-        1 << 20,
+        16 << 20,
         65_535..=MAX_WINDOW,
     );
     (stream, connection)

@@ -26,6 +26,8 @@ pub struct InboundConfig {
     pub cluster_networks: Vec<IpNet>,
     /// `INBOUND_PORTS`: ports of the workload, whose policies are asked for at once.
     pub ports: PortSet,
+    /// `INBOUND_MAX_PORTS`: ports whose policy is watched at once. Peers choose ports.
+    pub max_ports: usize,
     /// `INBOUND_IPS`: addresses of the workload; original destinations that are
     /// none of them are refused. Empty allows all.
     pub ips: Vec<IpAddr>,
@@ -66,6 +68,7 @@ impl InboundConfig {
             default_policy: env.or("INBOUND_DEFAULT_POLICY", open),
             cluster_networks: env.or("POLICY_CLUSTER_NETWORKS", networks.to_vec()),
             ports: env.or("INBOUND_PORTS", PortSet::default()),
+            max_ports: env.within("INBOUND_MAX_PORTS", 1024, 1..=65_536),
             ips: env.or("INBOUND_IPS", Vec::new()),
             ports_disable_protocol_detection: env.or(
                 "INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION",

@@ -46,7 +46,7 @@ fn defaults_are_linkerds_except_where_design_says_otherwise() {
         assert_eq!(common.http1_pool_idle_timeout, seconds(3));
         assert_eq!(common.max_in_flight, 100_000);
         assert_eq!(common.h2_server.common.initial_stream_window, 65_535);
-        assert_eq!(common.h2_server.common.initial_connection_window, 1 << 20);
+        assert_eq!(common.h2_server.common.initial_connection_window, 16 << 20);
     }
     assert_eq!(inbound.connect_timeout, Duration::from_millis(300));
     assert_eq!(outbound.connect_timeout, seconds(1));

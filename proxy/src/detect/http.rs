@@ -6,6 +6,12 @@ use crate::http::framing::{is_target, is_token};
 /// As much of the HTTP/2 preface as needed, as Linkerd: `PRI` is reserved, so
 /// nothing else starts like this, and the rest may be in another segment.
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
+/// `PRI ` and no less is HTTP/2's alone.
+const H2_PREFIX: usize = 4;
+/// The methods of RFC 9110, 9.3, and PATCH (RFC 5789).
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+];
 const VERSION: &[u8] = b"HTTP/1.";
 /// Longest method. The longest registered one has 17 bytes (UPDATEREDIRECTREF).
 const MAX_METHOD: usize = 32;
@@ -25,6 +31,25 @@ pub(super) fn classify(bytes: &[u8]) -> Option<Detected> {
         Line::Partial if bytes.len() >= MAX_PREFIX => Some(Detected::Opaque),
         Line::Target | Line::Partial => None,
     }
+}
+
+/// What the undecided `bytes` of a client that stopped there are, if they are a
+/// request that was begun: a method and a space, or a part of a method that HTTP
+/// clients use.
+pub(super) fn begun(bytes: &[u8]) -> Option<Detected> {
+    let line = skip_empty_lines(bytes);
+    if line.len() >= H2_PREFIX && H2_PREFACE.starts_with(bytes) {
+        return Some(Detected::H2);
+    }
+    let is_http = match request_line(line) {
+        Line::Request | Line::Target => true,
+        Line::Partial => {
+            let begins = |method: &&str| method.as_bytes().starts_with(line);
+            !line.is_empty() && METHODS.iter().any(begins)
+        }
+        Line::Other => false,
+    };
+    is_http.then_some(Detected::Http1)
 }
 
 enum Line {

@@ -217,17 +217,38 @@ async fn what_was_read_is_given_back() {
     assert_eq!(all, "GET / HTTP/1.1\r\n");
 }
 
+/// What a client is that sends `part` and no more.
+async fn stalled(part: &[u8]) -> Detected {
+    let (mut client, server) = duplex(4096);
+    client.write_all(part).await.unwrap();
+    let start = tokio::time::Instant::now();
+    let (detected, io) = detect(server, TIMEOUT).await.unwrap();
+    assert_eq!((&io.prefix()[..], start.elapsed()), (part, TIMEOUT));
+    detected
+}
+
 #[tokio::test(start_paused = true)]
 async fn silence_and_halves_time_out() {
     let hello = real_hello("web.shop", &[]);
-    for part in [&b""[..], b"GET /", &hello[..hello.len() / 2]] {
-        let (mut client, server) = duplex(4096);
-        client.write_all(part).await.unwrap();
-        let start = tokio::time::Instant::now();
-        let (detected, io) = detect(server, TIMEOUT).await.unwrap();
-        assert_eq!((detected, &io.prefix()[..]), (Detected::TimedOut, part));
-        assert_eq!(start.elapsed(), TIMEOUT);
+    for part in [&b""[..], b"\r\n", b"SSH-2.0-x", &hello[..hello.len() / 2]] {
+        assert_eq!(stalled(part).await, Detected::TimedOut, "{part:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_request_line_is_not_opaque_after_a_while() {
+    for part in [
+        "G",
+        "GET",
+        "GET ",
+        "\r\nPOST /x",
+        "x-method /",
+        "GET / HTTP/1",
+        "CONNECT a:1 ",
+    ] {
+        assert_eq!(stalled(part.as_bytes()).await, Detected::Http1, "{part:?}");
+    }
+    assert_eq!(stalled(b"PRI * HTTP").await, Detected::H2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@ pub(super) struct Cache<K, T> {
     entries: Mutex<HashMap<K, Entry<T>>>,
     idle: Duration,
     capacity: usize,
+    what: &'static str,
     /// Where watches run, whichever thread asks first.
     runtime: Handle,
 }
@@ -31,23 +32,25 @@ struct Entry<T> {
     lookups: u64,
 }
 
-/// There are as many watches as there may be.
+/// There are as many watches of a kind as there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} targets are watched already; no more are taken until some are idle")]
-pub(super) struct Full(usize);
+#[error("{0} {1} are watched already; no more are taken until some are idle")]
+pub struct Full(usize, &'static str);
 
 impl<K, T> Cache<K, T>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     T: Send + Sync + 'static,
 {
-    /// Watches end `idle` after their last user; there are at most `capacity`.
+    /// Watches end `idle` after their last user; there are at most `capacity`,
+    /// of `what` (a plural, for the error).
     /// They run on the runtime that this is called in.
-    pub(super) fn new(idle: Duration, capacity: usize) -> Arc<Self> {
+    pub(super) fn new(what: &'static str, idle: Duration, capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             entries: Mutex::default(),
             idle,
             capacity,
+            what,
             runtime: Handle::current(),
         })
     }
@@ -69,7 +72,7 @@ where
             return Ok(entry.tx.subscribe());
         }
         if entries.len() >= self.capacity {
-            return Err(Full(self.capacity));
+            return Err(Full(self.capacity, self.what));
         }
         let (tx, rx) = watch::channel(initial());
         let tx = Arc::new(tx);

@@ -23,6 +23,8 @@ pub struct DiscoveryConfig {
     /// Outbound targets watched at once. Clients choose targets, so this bounds
     /// what they can make the proxy hold; one more is refused with 503.
     pub max_targets: usize,
+    /// Inbound ports watched at once. Peers name ports in transport headers.
+    pub max_ports: usize,
     /// What holds for inbound ports until the controller answers, and for those
     /// it does not know.
     pub inbound_default: InboundDefault,
@@ -31,7 +33,8 @@ pub struct DiscoveryConfig {
 }
 
 impl DiscoveryConfig {
-    /// Linkerd's timeouts (500 ms, 5 s, 90 s), detection within 3 s, 10 000 targets.
+    /// Linkerd's timeouts (500 ms, 5 s, 90 s), detection within 3 s, 10 000 targets,
+    /// 1024 ports.
     pub fn new(
         workload: impl Into<Arc<str>>,
         context: impl Into<Arc<str>>,
@@ -45,6 +48,7 @@ impl DiscoveryConfig {
             inbound_idle: Duration::from_secs(90),
             detect_timeout: Duration::from_secs(3),
             max_targets: 10_000,
+            max_ports: 1024,
             inbound_default,
             watch: WatchConfig::default(),
         }

@@ -6,8 +6,10 @@
 //! them, however the consumer polls: hyper does not ask again after a frame
 //! that leaves `is_end_stream`, so the end is looked for after every frame.
 
+mod begun;
 mod replay;
 
+pub use begun::Begun;
 pub use replay::{Kept, Replay};
 
 use bytes::{Buf, Bytes};

@@ -3,8 +3,11 @@
 //! Most of what a proxy does to a request is decided from its head alone; a
 //! plain function is enough for that, and a refused request costs no future.
 
-use super::error::ProxyError;
-use http::Request;
+use super::{
+    Version,
+    error::{Kind, ProxyError},
+};
+use http::{Method, Request};
 use pin_project_lite::pin_project;
 use std::{
     pin::Pin,
@@ -61,6 +64,25 @@ where
             Err(error) => CheckFuture::Refused { error: Some(error) },
         }
     }
+}
+
+/// Refuses CONNECT over HTTP/2: a tunnel in a stream is not implemented, and a
+/// server that answers 200 must not make it look like one.
+///
+/// # Errors
+/// [`Kind::NotImplemented`].
+pub fn no_tunnel_in_a_stream<B>(req: &Request<B>) -> Result<(), ProxyError> {
+    if req.method() != Method::CONNECT || Version::of(req) != Version::H2 {
+        return Ok(());
+    }
+    let target = req.uri().to_string();
+    let cause = "CONNECT over HTTP/2 is not implemented; use HTTP/1.1";
+    Err(ProxyError::new(
+        Kind::NotImplemented,
+        "request",
+        target,
+        cause,
+    ))
 }
 
 pin_project! {

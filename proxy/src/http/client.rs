@@ -13,7 +13,7 @@ mod h2;
 use self::{h1::H1Pool, h2::H2Pool};
 use super::{
     Version,
-    body::{End, Observe, Observed, RequestBody},
+    body::{Begun, End, Observe, Observed, RequestBody},
     error::{BoxError, Kind},
     framing::Violation,
 };
@@ -23,7 +23,7 @@ use crate::{
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 /// Limits and habits of a client's connections.
 #[derive(Clone, Debug)]
@@ -42,7 +42,12 @@ pub struct ClientSettings {
 }
 
 /// A response with the connection it came on.
-pub type ClientResponse = Response<Observed<Incoming, Lease>>;
+pub type ClientResponse = Response<ClientBody>;
+
+/// Its body, whose end gives the connection back.
+pub type ClientBody = Begun<Leased>;
+
+type Leased = Observed<Incoming, Lease>;
 
 /// A client of one endpoint; clones share its connections.
 #[derive(Clone, Debug)]
@@ -118,11 +123,20 @@ impl Client {
         req: Request<RequestBody>,
         via: Version,
     ) -> Result<ClientResponse, Box<SendError>> {
-        match via {
+        let rsp = match via {
             Version::Http1 => self.inner.h1.send(req).await,
             Version::H2 => self.inner.h2.send(req).await,
-        }
+        };
+        Begun::of(rsp?).await.map_err(SendError::answer)
     }
+}
+
+/// Whether hyper gave up because the body that it was to send failed: it says so
+/// itself over HTTP/1, and over HTTP/2 resets the stream.
+fn is_own_body(error: &hyper::Error) -> bool {
+    let h2 = error.source().and_then(|source| source.downcast_ref());
+    let reset = |h2: &::h2::Error| h2.is_reset() && !h2.is_remote() && !h2.is_library();
+    error.is_user() || h2.is_some_and(reset)
 }
 
 impl Observe for Lease {
@@ -145,11 +159,15 @@ impl SendError {
             // The connection closed before the request was written to it.
             Stage::Send if self.unsent.is_some() => (Kind::Connect, "request"),
             // The request's own body may be what can't be sent.
-            Stage::Send if Violation::in_error(&*self.cause).is_some() => {
-                (Kind::BadRequest, "request")
-            }
+            Stage::Send if self.is_of_request() => (Kind::BadRequest, "request"),
             Stage::Send => (Kind::Upstream, "request"),
         }
+    }
+
+    /// Whether the request's body broke HTTP, or broke off.
+    fn is_of_request(&self) -> bool {
+        Violation::in_error(&*self.cause).is_some()
+            || self.cause.downcast_ref().is_some_and(is_own_body)
     }
 
     fn connect(req: Request<RequestBody>, cause: BoxError) -> Box<Self> {
@@ -159,6 +177,15 @@ impl SendError {
             cause,
             stage: Stage::Connect,
             unsent,
+        })
+    }
+
+    /// The answer failed with its head.
+    fn answer(error: hyper::Error) -> Box<Self> {
+        Box::new(Self {
+            unsent: None,
+            cause: error.into(),
+            stage: Stage::Send,
         })
     }
 

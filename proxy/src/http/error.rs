@@ -18,6 +18,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Kind {
     /// The message breaks HTTP (framing, target form, header rules).
     BadRequest,
+    /// The proxy does not do this, whoever asks.
+    NotImplemented,
     /// The client may not use this port or route.
     Unauthorized,
     /// No route for the request.
@@ -79,6 +81,13 @@ impl Kind {
         };
         match self {
             Self::BadRequest => row(StatusCode::BAD_REQUEST, 3, "bad request", Client, false),
+            Self::NotImplemented => row(
+                StatusCode::NOT_IMPLEMENTED,
+                12,
+                "not implemented",
+                Client,
+                false,
+            ),
             Self::Unauthorized => row(StatusCode::FORBIDDEN, 7, "unauthorized", Client, false),
             Self::NoRoute => row(StatusCode::NOT_FOUND, 5, "no route", Client, false),
             Self::Refused(status) => row(status, grpc_of(status), "refused by route", Mesh, false),

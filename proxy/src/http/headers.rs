@@ -40,7 +40,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
             headers.remove(name);
         }
     }
-    if has(headers, &TE) && headers[TE] != "trailers" {
+    if has(headers, &TE) && !is_plain_te(headers) {
         let trailers = accepts_trailers(headers);
         headers.remove(TE);
         if trailers {
@@ -79,6 +79,12 @@ fn strip_nominated(headers: &mut HeaderMap, upgrade: bool) {
     if upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     }
+}
+
+/// Whether TE is already what may pass: `trailers`, in one line.
+fn is_plain_te(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(TE).iter();
+    lines.next().is_some_and(|line| line == "trailers") && lines.next().is_none()
 }
 
 fn accepts_trailers(headers: &HeaderMap) -> bool {
@@ -165,6 +171,21 @@ mod tests {
             ("accept", "*/*"),
         ]);
         assert_eq!(map, left);
+    }
+
+    #[test]
+    fn all_lines_of_te_are_looked_at() {
+        for (lines, left) in [
+            (["trailers", "gzip"], Some("trailers")),
+            (["gzip", "trailers"], Some("trailers")),
+            (["trailers", "trailers"], Some("trailers")),
+            (["gzip", "deflate"], None),
+        ] {
+            let mut map = headers(&lines.map(|line| ("te", line)));
+            strip_hop_by_hop(&mut map, false);
+            let te: Vec<_> = map.get_all(TE).iter().collect();
+            assert_eq!(te, Vec::from_iter(left), "{lines:?}");
+        }
     }
 
     #[test]

@@ -5,13 +5,15 @@
 //! connection is read through [`Guarded`], because hyper alone accepts framing
 //! that two parsers may read differently (RFC 9112 section 11.2).
 
-use super::{Version, framing::Guarded};
-use crate::{
-    config::H2ServerSettings,
-    drain,
-    limits::{ResetBudget, TooManyResets},
-    transport::io::BoxIo,
+mod resets;
+mod truncation;
+
+use self::{
+    resets::{CountResets, Resets},
+    truncation::{Breakable, Truncation},
 };
+use super::{Version, framing::Guarded};
+use crate::{config::H2ServerSettings, drain, limits::TooManyResets, transport::io::BoxIo};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -20,17 +22,11 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use parking_lot::Mutex;
-use pin_project_lite::pin_project;
-use std::{
-    error::Error as _,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
-use tokio::{sync::Notify, time::Instant};
+use std::{error::Error as _, sync::Arc, time::Duration};
 use tower_service::Service;
+
+/// What an HTTP/1 connection is read from and written to.
+pub type ServerIo = Guarded<Breakable>;
 
 /// Limits on what a client may do to an HTTP server connection.
 #[derive(Clone, Debug)]
@@ -138,8 +134,9 @@ where
     S: Stack<B>,
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
-    let (io, guard) = Guarded::new(io);
-    let service = guard.watch(TowerToHyperService::new(service));
+    let truncation = Truncation::default();
+    let (io, guard) = Guarded::new(Breakable::new(io, &truncation));
+    let service = truncation.watch(guard.watch(TowerToHyperService::new(service)));
     let connection = conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_read_timeout)
@@ -200,91 +197,5 @@ where
         biased;
         result = served => Ok(result??),
         error = resets.exceeded() => Err(error.into()),
-    }
-}
-
-/// Counts the streams of one connection that the client reset.
-#[derive(Debug)]
-struct Resets {
-    budget: Mutex<ResetBudget>,
-    exceeded: Mutex<Option<TooManyResets>>,
-    wake: Notify,
-}
-
-impl Resets {
-    fn new(per_second: u32, burst: u32) -> Self {
-        Self {
-            budget: Mutex::new(ResetBudget::new(per_second, burst, Instant::now())),
-            exceeded: Mutex::new(None),
-            wake: Notify::new(),
-        }
-    }
-
-    fn count(&self) {
-        if let Err(error) = self.budget.lock().reset(Instant::now()) {
-            *self.exceeded.lock() = Some(error);
-            self.wake.notify_one();
-        }
-    }
-
-    async fn exceeded(&self) -> TooManyResets {
-        loop {
-            self.wake.notified().await;
-            if let Some(error) = *self.exceeded.lock() {
-                return error;
-            }
-        }
-    }
-}
-
-/// hyper drops the future of a stream that is reset before it was answered.
-#[derive(Clone, Debug)]
-struct CountResets<S> {
-    inner: S,
-    resets: Arc<Resets>,
-}
-
-impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for CountResets<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = CountResetsFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, req: Request<Incoming>) -> Self::Future {
-        CountResetsFuture {
-            inner: self.inner.call(req),
-            resets: Some(self.resets.clone()),
-        }
-    }
-}
-
-pin_project! {
-    struct CountResetsFuture<F> {
-        #[pin]
-        inner: F,
-        // Taken when answered.
-        resets: Option<Arc<Resets>>,
-    }
-
-    impl<F> PinnedDrop for CountResetsFuture<F> {
-        fn drop(this: Pin<&mut Self>) {
-            if let Some(resets) = this.project().resets.take() {
-                resets.count();
-            }
-        }
-    }
-}
-
-impl<F: Future> Future for CountResetsFuture<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let output = std::task::ready!(this.inner.poll(cx));
-        this.resets.take();
-        Poll::Ready(output)
     }
 }

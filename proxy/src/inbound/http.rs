@@ -6,8 +6,8 @@ use crate::{
         Version,
         account::Account,
         body::{Observed, Replay},
-        check::check,
-        client::{ClientResponse, Lease},
+        check::{check, no_tunnel_in_a_stream},
+        client::{ClientBody, ClientResponse},
         error::ProxyError,
         headers,
         in_flight::InFlightLayer,
@@ -24,12 +24,11 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::time::Instant;
 use tower::ServiceBuilder;
 use tower_service::Service;
 
 /// The body of the application's response; its end is accounted for.
-pub type AppBody = Observed<Observed<Incoming, Lease>, Account<AppRecord>>;
+pub type AppBody = Observed<ClientBody, Account<AppRecord>>;
 
 type AppFuture = Pin<Box<dyn Future<Output = Result<Response<AppBody>, ProxyError>> + Send>>;
 
@@ -68,6 +67,7 @@ pub(super) async fn serve(shared: &Arc<Shared>, conn: Conn, version: Version, io
 
 fn normalize(conn: Arc<Conn>) -> impl Fn(&mut Request<Incoming>) -> Result<(), ProxyError> + Clone {
     move |req| {
+        no_tunnel_in_a_stream(req)?;
         if conn.client_id.is_some() && Version::of(req) == Version::H2 {
             orig_proto::restore(req);
         }
@@ -122,18 +122,18 @@ async fn send(
     allowed: &Allowed,
     mut req: Request<Incoming>,
 ) -> Result<Response<AppBody>, ProxyError> {
-    let sent = Instant::now();
     let via = Version::of(&req);
     let connect = req.method() == http::Method::CONNECT;
     let upgrading = headers::is_upgrade(&req).then(|| hyper::upgrade::on(&mut req));
     let record = allowed.metrics.request(headers::is_grpc(req.headers()));
     let req = req.map(|body| Replay::new(Observed::new(body, record.frames())));
-    let mut rsp = match shared.apps.client(conn.app).send(req, via).await {
+    let client = conn.http.get_or_init(|| shared.apps.client(conn.app));
+    let mut rsp = match client.send(req, via).await {
         Ok(rsp) => rsp,
         Err(error) => {
             let (kind, stage) = error.kind();
             let error = ProxyError::new(kind, stage, conn.app.to_string(), error.cause);
-            record.failed(error.kind(), sent.elapsed());
+            record.failed(error.kind());
             return Err(error);
         }
     };
@@ -144,7 +144,7 @@ async fn send(
         let app = hyper::upgrade::on(&mut rsp);
         upgrade::join(peer, app, shared.settings.splice, shared.drain.clone());
     }
-    let account = Account::new(&rsp, sent, record);
+    let account = Account::new(&rsp, record.sent(), record);
     Ok(rsp.map(|body| Observed::new(body, account)))
 }
 

@@ -1,17 +1,16 @@
 //! What inbound traffic is counted as.
 
 use super::PeerTls;
+mod record;
+
+pub use self::record::AppRecord;
+
 use crate::{
     detect::Detected,
-    http::{
-        account::{Record, Summary},
-        body::Frames,
-        error::Kind,
-        rescue::OnError,
-    },
+    http::{error::Kind, rescue::OnError},
     metrics::{
-        self, Authz, Class, Direction, ErrorMetrics, HttpEndpointMetrics, Labels, Layer,
-        LimitMetrics, Metrics, NoTls, Peer, RouteProtocol, TcpMetrics,
+        self, Authz, Direction, ErrorMetrics, HttpEndpointMetrics, Labels, Layer, LimitMetrics,
+        Metrics, NoTls, Peer, RouteProtocol, TcpMetrics,
     },
     outbound,
     policy::Metadata,
@@ -19,6 +18,7 @@ use crate::{
 };
 use ::metrics::Counter;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Makes and holds the handles of the inbound path. Clones share them.
 #[derive(Clone)]
@@ -37,13 +37,6 @@ pub struct AllowedMetrics {
     endpoint: Arc<HttpEndpointMetrics>,
     http: Arc<metrics::InboundHttpMetrics>,
     grpc: Arc<metrics::InboundHttpMetrics>,
-}
-
-/// Follows one request to the application.
-pub struct AppRecord {
-    endpoint: Arc<HttpEndpointMetrics>,
-    route: Arc<metrics::InboundHttpMetrics>,
-    protocol: RouteProtocol,
 }
 
 impl InboundMetrics {
@@ -83,6 +76,11 @@ impl InboundMetrics {
         self.tcp_errors.count("identity required");
     }
 
+    /// Counts a connection to one port more than policies are watched for.
+    pub fn too_many_ports(&self) {
+        self.tcp_errors.count("too many ports");
+    }
+
     /// Connections of clients with `tls` to the application at `app`.
     pub fn tcp(&self, app: SocketAddr, tls: &PeerTls, server: &Metadata) -> Arc<TcpMetrics> {
         let labels = labels(app, tls, server);
@@ -103,7 +101,7 @@ impl InboundMetrics {
             .detected(outbound::metrics::result(detected), took);
     }
 
-    /// Counts a connection that came with a header.
+    /// Counts a connection that came with a header, and may.
     pub fn transport_header(&self, header: &TransportHeader, client: &str) {
         let session = match header.session {
             None => metrics::SessionProtocol::Opaque,
@@ -201,38 +199,8 @@ impl AllowedMetrics {
             endpoint: self.endpoint.clone(),
             route: route.clone(),
             protocol,
+            sent: Instant::now(),
+            ended: false,
         }
-    }
-}
-
-impl AppRecord {
-    /// Measures the request's frames.
-    pub fn frames(&self) -> Frames {
-        Frames(self.route.request_frame_size.clone())
-    }
-
-    /// Counts the request as not answered.
-    pub fn failed(&self, kind: Kind, latency: Duration) {
-        self.endpoint
-            .response(None, Class::Failure, None, kind.row().label, latency);
-        self.route.status(None);
-    }
-}
-
-impl Record for AppRecord {
-    fn data(&mut self, bytes: usize) {
-        self.route.response_frame_size.record(bytes as f64);
-    }
-
-    fn done(&mut self, summary: &Summary) {
-        summary.count(&self.endpoint);
-        let status = match self.protocol {
-            RouteProtocol::Http => Some(summary.status.as_u16()),
-            RouteProtocol::Grpc => summary.grpc.map(u16::from),
-        };
-        self.route.status(status);
-        let seconds = summary.duration.as_secs_f64();
-        self.route.request_duration.record(seconds);
-        self.route.response_duration.record(seconds);
     }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     http::error::{BoxError, Kind, ProxyError},
+    log::flood::sparsely,
     metrics::Authz,
     policy::{Authorization, InboundRoute, Metadata, ServerPolicy, ServerProtocol},
 };
@@ -73,7 +74,17 @@ impl Conn {
             policy,
         });
         *self.allowed.lock() = Some(allowed.clone());
+        self.count_announced(metrics);
         Ok(allowed)
+    }
+
+    /// Counts the transport header, once, when policy has allowed something: its
+    /// labels are the client's choice.
+    fn count_announced(&self, metrics: &InboundMetrics) {
+        let announced = self.announced.lock().take();
+        if let (Some(header), Some(identity)) = (announced, self.tls.identity()) {
+            metrics.transport_header(&header, identity);
+        }
     }
 
     /// Index of the route for `req`, when there are routes.
@@ -113,7 +124,7 @@ impl Conn {
     ) -> ProxyError {
         let error = error.into();
         metrics.http_denied(self.app, &self.tls, &policy.meta, route);
-        tracing::info!(client = %self.client, %error, "Request denied");
+        sparsely!(info, client = %self.client, %error, "Request denied");
         self.unauthorized(error)
     }
 
@@ -129,11 +140,12 @@ impl Conn {
         match self.authorize_connection(&policy) {
             Ok(authorization) => {
                 decided(Authz::Allow, Some(&*authorization.meta));
+                self.count_announced(metrics);
                 Ok(())
             }
             Err(error) => {
                 decided(Authz::Deny, None);
-                tracing::info!(client = %self.client, %error, "Connection denied");
+                sparsely!(info, client = %self.client, %error, "Connection denied");
                 Err(self.unauthorized(error))
             }
         }

@@ -1,9 +1,12 @@
 //! Ending the peers' mutual TLS, and reading what a connection is for.
 
 use super::{Shared, client::PeerTls};
-use crate::transport::{
-    header::{self, TransportHeader},
-    io::Io,
+use crate::{
+    log::flood::sparsely,
+    transport::{
+        header::{self, TransportHeader},
+        io::Io,
+    },
 };
 use std::{net::SocketAddr, sync::Arc};
 use tokio::time::timeout;
@@ -29,12 +32,12 @@ impl Shared {
             }
             Ok(Err(error)) => {
                 self.metrics.tls_failed();
-                tracing::info!(%client, %error, "TLS handshake failed");
+                sparsely!(info, %client, %error, "TLS handshake failed");
                 None
             }
             Err(_) => {
                 self.metrics.tls_timed_out();
-                tracing::info!(%client, ?limit, "TLS handshake timed out");
+                sparsely!(info, %client, ?limit, "TLS handshake timed out");
                 None
             }
         }
@@ -48,39 +51,59 @@ impl Shared {
         client: SocketAddr,
         tls: &PeerTls,
     ) -> Option<TransportHeader> {
-        let Some(identity) = tls.identity() else {
-            return self.refuse_direct(client, "no client certificate");
-        };
-        let session = io.get_ref().1;
-        if session.server_name() != Some(self.tls.name()) {
-            return self.refuse_direct(client, "it asks for another name");
-        }
-        if session.alpn_protocol() != Some(header::ALPN) {
-            return self.refuse_direct(client, "no transport header was announced");
+        if let Some(reason) = self.not_direct(io, tls) {
+            self.metrics.identity_required();
+            reason.log(client);
+            return None;
         }
         match TransportHeader::read(io, self.settings.handshake_timeout).await {
             Ok(header) if header.name.is_some() => {
-                tracing::info!(%client, name = ?header.name, "Connection refused: this proxy is no gateway");
+                sparsely!(info, %client, name = ?header.name, "Connection refused: this proxy is no gateway");
                 None
             }
-            Ok(header) => {
-                self.metrics.transport_header(&header, identity);
-                Some(header)
-            }
+            Ok(header) => Some(header),
             Err(error) => {
-                tracing::info!(%client, %error, "Transport header is broken");
+                sparsely!(info, %client, %error, "Transport header is broken");
                 None
             }
         }
     }
 
-    fn refuse_direct(&self, client: SocketAddr, reason: &'static str) -> Option<TransportHeader> {
-        self.metrics.identity_required();
-        tracing::info!(
-            %client,
-            reason,
-            "Connection to the inbound port refused: it needs mutual TLS and a transport header"
-        );
-        None
+    /// Why a connection to the inbound port itself is refused.
+    fn not_direct<I: Io>(&self, io: &TlsStream<I>, tls: &PeerTls) -> Option<NotDirect> {
+        let session = io.get_ref().1;
+        if tls.identity().is_none() {
+            Some(NotDirect::Unidentified)
+        } else if session.server_name() != Some(self.tls.name()) {
+            Some(NotDirect::OtherName)
+        } else if session.alpn_protocol() != Some(header::ALPN) {
+            Some(NotDirect::NoHeader)
+        } else {
+            None
+        }
+    }
+}
+
+/// The inbound port itself is for mutual TLS and a transport header.
+#[derive(Clone, Copy, Debug)]
+enum NotDirect {
+    Unidentified,
+    OtherName,
+    NoHeader,
+}
+
+impl NotDirect {
+    fn log(self, client: SocketAddr) {
+        match self {
+            Self::Unidentified => {
+                sparsely!(info, %client, "Connection to the inbound port refused: no client certificate");
+            }
+            Self::OtherName => {
+                sparsely!(info, %client, "Connection to the inbound port refused: it asks for another name");
+            }
+            Self::NoHeader => {
+                sparsely!(info, %client, "Connection to the inbound port refused: no transport header was announced");
+            }
+        }
     }
 }

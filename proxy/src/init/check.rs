@@ -15,6 +15,7 @@ use super::{
     options::Interception,
 };
 use crate::transport::orig_dst::{Kernel as SocketOption, OriginalDst, normalise};
+use rustix::process::{getegid, geteuid};
 use std::{
     fmt::Write,
     io::{self, ErrorKind},
@@ -36,10 +37,8 @@ const NOBODY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0,
 /// Why redirection is not proven.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckError {
-    #[error(
-        "this process runs as the proxy's user, {0}, whose connections are exempt: use another"
-    )]
-    Exempt(u32),
+    #[error("this process runs as the proxy's {0}, {1}, whose connections are exempt: use another")]
+    Exempt(&'static str, u32),
     #[error(
         "port {port} is taken, most likely by the proxy: run the check before the proxy starts \
          ({error})"
@@ -63,7 +62,7 @@ pub(crate) enum CheckError {
         listener: SocketAddr,
         found: Option<SocketAddr>,
     },
-    #[error("nothing could be tried: {0}")]
+    #[error("nothing could be tried, is there a default route? {0}")]
     NothingTried(String),
 }
 
@@ -75,9 +74,7 @@ enum Trial {
 
 /// Tries each IP family and says what was seen, a line each.
 pub(super) async fn run(options: &Interception) -> Result<String, CheckError> {
-    if rustix::process::geteuid().as_raw() == options.proxy_uid {
-        return Err(CheckError::Exempt(options.proxy_uid));
-    }
+    exempt(options)?;
     let mut report = String::new();
     let mut proven = false;
     let families = [
@@ -103,6 +100,18 @@ pub(super) async fn run(options: &Interception) -> Result<String, CheckError> {
     Ok(report)
 }
 
+/// What this process connects to would not be redirected.
+fn exempt(options: &Interception) -> Result<(), CheckError> {
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    if uid == options.proxy_uid {
+        return Err(CheckError::Exempt("user", uid));
+    }
+    if options.proxy_gid == Some(gid) {
+        return Err(CheckError::Exempt("group", gid));
+    }
+    Ok(())
+}
+
 /// A port that is not among the exceptions; the first if all are.
 fn redirected_port(options: &Interception) -> u16 {
     let mut ports = 20_001..=u16::MAX;
@@ -111,44 +120,39 @@ fn redirected_port(options: &Interception) -> u16 {
 }
 
 async fn outbound(addr: SocketAddr, target: SocketAddr) -> Result<Trial, CheckError> {
+    let skipped = |error| Ok(Trial::Skipped(format!("{target} not tried: {error}")));
+    let not_redirected = |how| not_redirected(target, addr, how);
     let listener = match TcpListener::bind(addr).await {
         Ok(listener) => listener,
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             let port = addr.port();
             return Err(CheckError::Taken { port, error });
         }
-        Err(error) if addr.is_ipv6() => {
-            return Ok(Trial::Skipped(format!(
-                "{target} not tried, no IPv6: {error}"
-            )));
-        }
+        // No IPv6 here.
+        Err(error) if addr.is_ipv6() => return skipped(error),
         Err(error) => return Err(CheckError::Listen { addr, error }),
     };
     let client = match timeout(PATIENCE, TcpStream::connect(target)).await {
         Ok(Ok(client)) => client,
-        Ok(Err(error)) if no_route(&error) => {
-            return Ok(Trial::Skipped(format!("{target} not tried: {error}")));
-        }
-        Ok(Err(error)) => return Err(not_redirected(target, addr, error.to_string())),
-        Err(_) => {
-            return Err(not_redirected(
-                target,
-                addr,
-                format!("none in {PATIENCE:?}"),
-            ));
-        }
+        Ok(Err(error)) if no_route(&error) => return skipped(error),
+        Ok(Err(error)) => return Err(not_redirected(error.to_string())),
+        Err(_) => return Err(not_redirected(format!("none in {PATIENCE:?}"))),
     };
     let Ok(Some(stream)) = timeout(PATIENCE, arrival(&listener, &client)).await else {
-        let how = "somebody else accepted it".to_owned();
-        return Err(not_redirected(target, addr, how));
+        return Err(not_redirected("somebody else accepted it".to_owned()));
     };
-    match SocketOption.original_dst(&stream, addr) {
+    told(&stream, addr, target)
+}
+
+/// Whether the kernel tells that `stream`, which came to `listener`, was meant for `target`.
+fn told(stream: &TcpStream, listener: SocketAddr, target: SocketAddr) -> Result<Trial, CheckError> {
+    match SocketOption.original_dst(stream, listener) {
         Some(found) if found == target => Ok(Trial::Proven(format!(
-            "a connection to {target} came to {addr}, which was told so"
+            "a connection to {target} came to {listener}, which was told so"
         ))),
         found => Err(CheckError::NoOriginalDst {
             target,
-            listener: addr,
+            listener,
             found,
         }),
     }

@@ -153,7 +153,6 @@ impl Batch {
     /// gives its number.
     fn set<T: Number>(&mut self, kind: u32, ranges: &Ranges<T>) -> u32 {
         const ANONYMOUS_CONSTANT_INTERVAL: u32 = 1 | 2 | 4;
-        const INTERVAL_END: u32 = 1;
         self.sets += 1;
         let number = self.sets;
         let mut set = Attributes::default();
@@ -164,8 +163,14 @@ impl Batch {
             .number(5, T::SIZE)
             .number(10, number);
         self.push("make a set".to_owned(), (NEW_SET, CREATE), &set);
+        self.fill(number, ranges);
+        number
+    }
+
+    fn fill<T: Number>(&mut self, set: u32, ranges: &Ranges<T>) {
+        const INTERVAL_END: u32 = 1;
         let mut elements = Attributes::default();
-        elements.text(1, TABLE).text(2, SET).number(4, number);
+        elements.text(1, TABLE).text(2, SET).number(4, set);
         elements.nested(3, |list| {
             for (at, end) in ranges.marks() {
                 list.nested(1, |element| {
@@ -178,12 +183,8 @@ impl Batch {
                 });
             }
         });
-        self.push(
-            "fill a set".to_owned(),
-            (NEW_SET_ELEMENTS, CREATE),
-            &elements,
-        );
-        number
+        let kind = (NEW_SET_ELEMENTS, CREATE);
+        self.push("fill a set".to_owned(), kind, &elements);
     }
 }
 

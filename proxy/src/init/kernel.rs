@@ -156,3 +156,40 @@ impl KernelError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::encode;
+
+    #[test]
+    fn an_error_names_the_step_and_what_is_missing() {
+        let batch = encode::remove();
+        let said =
+            |sequence, errno: Errno| refused(&batch, sequence, errno.raw_os_error()).to_string();
+        for (sequence, errno, what, advice) in [
+            (
+                1,
+                Errno::NOENT,
+                "can't delete table mesh_proxy: ",
+                "nft_redir",
+            ),
+            (
+                0,
+                Errno::OPNOTSUPP,
+                "can't find table mesh_proxy: ",
+                "nf_tables",
+            ),
+            (
+                u32::MAX,
+                Errno::PERM,
+                "can't apply the rules: ",
+                "NET_ADMIN",
+            ),
+            (7, Errno::NOMEM, "can't apply the rules: ", "memory"),
+        ] {
+            let said = said(sequence, errno);
+            assert!(said.starts_with(what) && said.contains(advice), "{said}");
+        }
+    }
+}

@@ -113,6 +113,13 @@ impl HttpEndpointMetrics {
         self.responses.with(key, || self.handles(key), count);
     }
 
+    /// Counts a request whose client left before there was an answer, after
+    /// `latency`. As with an answer that is cut short, that is no failure of the
+    /// server; unlike Linkerd, which counts no response then, it can be seen.
+    pub fn canceled(&self, latency: Duration) {
+        self.response(None, Class::Success, None, "canceled", latency);
+    }
+
     fn handles(&self, key: Key) -> Handles {
         let labels = match key.status {
             Some(status) => self.labels.clone().with("status_code", status.to_string()),

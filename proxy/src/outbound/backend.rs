@@ -2,9 +2,12 @@
 //!
 //! All connections to a service share one balancer, and so its connections and
 //! load estimates, whether they came by its cluster IP or by name, and over
-//! HTTP/1 or HTTP/2. A forward to one address is a balancer with one endpoint:
-//! the queue, fail-fast and recovery are the same.
+//! HTTP/1 or HTTP/2. A forward to one address is a balancer with one endpoint,
+//! which answers a failure to connect at once: it has no other to wait for.
 
+mod feed;
+
+use self::feed::{feed, peak_ewma};
 use super::{
     Settings,
     endpoint::{HttpEndpoint, HttpTrack, LastRefusal, Reports, TcpEndpoint},
@@ -12,23 +15,17 @@ use super::{
 };
 use crate::{
     cache::Cache,
-    discovery::{BalancingChoice, Discovery, Endpoint, EndpointUpdate},
+    discovery::Discovery,
     drain,
     metrics::BalancerKind,
-    policy::{Backend, Dispatch, EndpointMeta, Hint, PeakEwma, Queue},
+    policy::{Backend, Dispatch, EndpointMeta, Hint, Queue},
     tls::Tls,
     transport::connect::{Connector, HeaderFor},
 };
-use mesh_balancer::{
-    Balance, Balancer, Config, Gate, OnResponse, Policy, QueueConfig, Target, Update,
-};
+use mesh_balancer::{Balance, Balancer, Config, OnResponse, Policy, QueueConfig};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
-
-/// By how many typical latencies a failing endpoint costs more, at most: enough
-/// that it gets less than its share, too little to starve it for one error.
-const FAILURE_PENALTY: f64 = 10.0;
 
 /// All backends in use, and those used a while ago.
 pub struct Backends {
@@ -64,9 +61,6 @@ pub type TcpBackend = Fed<TcpEndpoint, OnResponse>;
 
 /// Makes the service of one endpoint.
 type Make<T> = Box<dyn Fn(&SocketAddr, &Arc<EndpointMeta>, Reports) -> T + Send + Sync>;
-
-/// The same with nothing but the gate, as the balancer has it.
-type MakeGated<T> = Box<dyn Fn(&SocketAddr, &Arc<EndpointMeta>, Gate) -> T + Send + Sync>;
 
 impl Backends {
     /// No backends yet.
@@ -142,9 +136,15 @@ impl Factory {
         let balancer = Balancer::with_observer(Config { policy }, observer);
         let refusal = LastRefusal::default();
         let told = refusal.clone();
+        let alone = matches!(backend.dispatch, Dispatch::Forward { .. });
         let make = Box::new(move |addr: &SocketAddr, meta: &Arc<EndpointMeta>, gate| {
             let refusal = told.clone();
-            make(addr, meta, Reports { gate, refusal })
+            let reports = Reports {
+                gate,
+                refusal,
+                alone,
+            };
+            make(addr, meta, reports)
         });
         let feed = feed(
             self.discovery.clone(),
@@ -211,76 +211,5 @@ impl Factory {
             own: self.settings.listeners.clone(),
             metrics: self.metrics.tcp_endpoint(addr, meta, authority),
         }
-    }
-}
-
-/// Keeps a balancer's endpoints and policy as the control plane says.
-async fn feed<T>(
-    discovery: Discovery,
-    backend: Arc<Backend>,
-    balancer: Balancer<SocketAddr, T>,
-    make: MakeGated<T>,
-) where
-    T: Send + Sync + 'static,
-{
-    let (authority, ewma) = match &backend.dispatch {
-        Dispatch::Forward { addr, meta } => {
-            let target = Target::new(*addr, meta.clone());
-            balancer.update(Update::Reset(vec![target]), &make);
-            return;
-        }
-        Dispatch::Balance { authority, ewma } => (authority, ewma),
-    };
-    let mut endpoints = discovery.endpoints(authority);
-    let mut choice = discovery.balancing(authority);
-    choice.mark_changed();
-    loop {
-        tokio::select! {
-            changed = choice.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                let chosen = *choice.borrow_and_update();
-                balancer.set_policy(&policy(chosen, ewma));
-            }
-            update = endpoints.next() => match update {
-                Some(update) => balancer.update(convert(update), &make),
-                None => return,
-            },
-        }
-    }
-}
-
-fn convert(update: EndpointUpdate) -> Update<SocketAddr, Arc<EndpointMeta>> {
-    let targets = |endpoints: Vec<Endpoint>| {
-        let target = |Endpoint { addr, weight, meta }| Target {
-            key: addr,
-            weight,
-            meta,
-        };
-        endpoints.into_iter().map(target).collect()
-    };
-    match update {
-        EndpointUpdate::Reset(endpoints) => Update::Reset(targets(endpoints)),
-        EndpointUpdate::Add(endpoints) => Update::Add(targets(endpoints)),
-        EndpointUpdate::Remove(addrs) => Update::Remove(addrs),
-        EndpointUpdate::Empty { exists } => Update::Empty { exists },
-    }
-}
-
-fn policy(choice: BalancingChoice, ewma: &PeakEwma) -> Policy {
-    match choice {
-        BalancingChoice::PeakEwma => peak_ewma(ewma),
-        BalancingChoice::RoundRobin => Policy::RoundRobin,
-        BalancingChoice::LeastRequest => Policy::LeastRequest,
-        BalancingChoice::Random => Policy::Random,
-    }
-}
-
-fn peak_ewma(ewma: &PeakEwma) -> Policy {
-    Policy::PeakEwma {
-        default_rtt: ewma.default_rtt,
-        decay: ewma.decay,
-        failure_penalty: FAILURE_PENALTY,
     }
 }

@@ -4,6 +4,7 @@ use super::{Shared, explicit::Explicit, target::TargetStack};
 use crate::{
     detect::{Detected, detect},
     http::Version,
+    log::flood::sparsely,
     policy::{Protocol, Target},
     transport::{
         connect::track,
@@ -40,7 +41,7 @@ impl Outbound {
     /// A connection whose target is known before its first byte.
     pub(super) async fn to_target(&self, target: Target, io: impl Io) {
         if self.is_loop(&target) {
-            tracing::warn!(%target, "Connection to our own outbound listener refused");
+            sparsely!(warn, %target, "Connection to our own outbound listener refused");
             return;
         }
         let target = self.0.target(&target).await;
@@ -82,7 +83,7 @@ impl Outbound {
             Detected::Http1 => self.explicit(Version::Http1, io).await,
             Detected::H2 => self.explicit(Version::H2, io).await,
             Detected::Closed => {}
-            Detected::Tls(_) | Detected::Opaque | Detected::TimedOut => tracing::warn!(
+            Detected::Tls(_) | Detected::Opaque | Detected::TimedOut => sparsely!(warn,
                 %local,
                 "Connection closed: it was not redirected here and speaks no HTTP, so its target is \
                  unknown; use this listener as HTTP proxy (http_proxy) with CONNECT for other protocols"

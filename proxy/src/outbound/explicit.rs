@@ -16,13 +16,12 @@ use crate::{
         Version,
         body::ResponseBody,
         error::{Kind, ProxyError},
-        orig_proto,
+        orig_proto, upgrade,
     },
     policy::Target,
 };
-use http::{Method, Request, Response, header::HOST};
+use http::{Method, Request, Response, header::HOST, uri::Scheme};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::{pin::Pin, sync::Arc};
 
@@ -59,6 +58,12 @@ impl Explicit {
         req: &Request<Incoming>,
     ) -> Result<Arc<TargetStack>, ProxyError> {
         let authority = authority(req)?;
+        if req.uri().scheme() == Some(&Scheme::HTTPS) {
+            let cause = "https would leave here in plaintext; use CONNECT, as clients do that have \
+                         this listener as https_proxy";
+            let kind = Kind::NotImplemented;
+            return Err(ProxyError::new(kind, "target", authority, cause));
+        }
         if let Some((last, target)) = &*self.last.lock()
             && **last == *authority
         {
@@ -103,13 +108,9 @@ fn to_server(req: &mut Request<Incoming>) {
 
 /// Answers CONNECT and serves what comes through as a connection to its target.
 fn tunnel(outbound: &Outbound, mut req: Request<Incoming>) -> Result<RouteResponse, ProxyError> {
-    if Version::of(&req) == Version::H2 {
-        let cause = "CONNECT over HTTP/2 is not supported; use HTTP/1.1";
-        return Err(ProxyError::new(Kind::BadRequest, "target", "?", cause));
-    }
     let target = parse(outbound, authority(&req)?, 443)?;
-    let upgrade = hyper::upgrade::on(&mut req);
-    tokio::spawn(serve_tunnel(outbound.clone(), target, upgrade));
+    let upgraded = hyper::upgrade::on(&mut req);
+    tokio::spawn(serve_tunnel(outbound.clone(), target, upgraded));
     Ok(Response::new(ResponseBody::Own(None)))
 }
 
@@ -117,11 +118,11 @@ fn tunnel(outbound: &Outbound, mut req: Request<Incoming>) -> Result<RouteRespon
 fn serve_tunnel(
     outbound: Outbound,
     target: Target,
-    upgrade: hyper::upgrade::OnUpgrade,
+    upgraded: hyper::upgrade::OnUpgrade,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
-        match upgrade.await {
-            Ok(io) => outbound.to_target(target, TokioIo::new(io)).await,
+        match upgraded.await {
+            Ok(io) => outbound.to_target(target, upgrade::bytes(io)).await,
             Err(error) => tracing::debug!(%error, %target, "Tunnel was not opened"),
         }
     })

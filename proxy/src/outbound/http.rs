@@ -11,7 +11,7 @@ use crate::{
         Version,
         account::Account,
         body::{Observed, Replay, ResponseBody},
-        check::check,
+        check::{check, no_tunnel_in_a_stream},
         client::SendError,
         error::{BoxError, Kind, ProxyError},
         headers,
@@ -88,6 +88,7 @@ impl Outbound {
 }
 
 fn normalize(req: &mut Request<Incoming>) -> Result<(), ProxyError> {
+    no_tunnel_in_a_stream(req)?;
     let upgrade = headers::is_upgrade(req);
     headers::strip_hop_by_hop(req.headers_mut(), upgrade);
     headers::strip_l5d(req.headers_mut(), &[]);

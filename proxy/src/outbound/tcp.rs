@@ -2,30 +2,32 @@
 
 use super::{
     Shared,
+    endpoint::Unconnected,
     target::{Action, TargetStack, choose},
 };
 use crate::{
     http::error::{BoxError, Kind, ProxyError},
+    log::flood::sparsely,
     transport::{
         connect::{ConnectError, Connection},
         io::Io,
-        splice::splice,
+        splice::join,
     },
 };
 use mesh_balancer::{BalanceError, QueueError};
 
 /// Forwards `io` to the target until both sides are done.
-pub(super) async fn forward(target: &TargetStack, mut io: impl Io, shared: &Shared) {
+pub(super) async fn forward(target: &TargetStack, io: impl Io, shared: &Shared) {
     let work = async {
-        let mut server = match connect(target, shared).await {
+        let server = match connect(target, shared).await {
             Ok(server) => server,
             Err(error) => {
                 shared.metrics.tcp_error(error.kind());
-                tracing::info!(%error, "Connection failed");
+                sparsely!(info, %error, "Connection failed");
                 return;
             }
         };
-        let spliced = splice(&mut io, &mut server, shared.settings.splice).await;
+        let spliced = join(io, server, shared.settings.splice).await;
         if let Err(error) = spliced {
             tracing::debug!(%error, target = %target.name(), "Connection ended");
         }
@@ -53,9 +55,10 @@ async fn connect(target: &TargetStack, shared: &Shared) -> Result<Connection, Pr
         BalanceError::Queue(failfast @ QueueError::FailFast) => {
             fail(Kind::FailFast, backend.refusal.explain(failfast))
         }
-        BalanceError::Service(error) if ConnectError::is_loop(&error) => {
-            fail(Kind::Loop, error.into())
+        BalanceError::Service(Unconnected { cause, .. }) => {
+            let is_loop = ConnectError::is_loop(&cause);
+            let kind = if is_loop { Kind::Loop } else { Kind::Connect };
+            fail(kind, cause.into())
         }
-        BalanceError::Service(error) => fail(Kind::Connect, error.into()),
     })
 }

@@ -215,8 +215,11 @@ impl RouteMatch {
                 PathMatch::Exact(exact) => **exact == *path,
                 PathMatch::Prefix(prefix) => {
                     let prefix = prefix.trim_end_matches('/');
-                    path.strip_prefix(prefix)
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                    // All of them, `*` as well, which is no path.
+                    prefix.is_empty()
+                        || path
+                            .strip_prefix(prefix)
+                            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 }
             }
     }

@@ -4,8 +4,12 @@
 //! prepared: the TLS configuration that knows which identity the peer must
 //! prove, and the transport header for each protocol, already encoded.
 
+mod error;
+
+pub use self::error::ConnectError;
+
 use super::{
-    header::{SessionProtocol, TransportHeader},
+    header::{self, SessionProtocol, TransportHeader},
     io::{CountBytes, Counted},
     listener::SocketOptions,
     orig_dst::normalise,
@@ -98,53 +102,6 @@ impl CountBytes for TcpOpen {
     }
 }
 
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// TCP.
-    #[error("could not connect to {addr}: {cause}")]
-    Tcp {
-        /// The address.
-        addr: SocketAddr,
-        /// What the kernel said.
-        cause: io::Error,
-    },
-    /// TLS: the peer is not who it should be, or does not trust us.
-    #[error("mutual TLS with {server_name} at {addr} failed: {cause}")]
-    Tls {
-        /// The address.
-        addr: SocketAddr,
-        /// The name asked for.
-        server_name: String,
-        /// What rustls said.
-        cause: io::Error,
-    },
-    /// The endpoint's identity can't be verified.
-    #[error("{addr} can't be connected securely: {reason}")]
-    Identity {
-        /// The address.
-        addr: SocketAddr,
-        /// What is wrong with its identity.
-        reason: Arc<str>,
-    },
-    /// It leads back to this proxy.
-    #[error("{addr} is this proxy's own listener {own}: what is sent there comes back")]
-    Loop {
-        /// The address.
-        addr: SocketAddr,
-        /// The listener.
-        own: SocketAddr,
-    },
-    /// Neither happened in time.
-    #[error("could not connect to {addr} within {timeout:?}")]
-    Timeout {
-        /// The address.
-        addr: SocketAddr,
-        /// The limit.
-        timeout: Duration,
-    },
-}
-
 impl Connector {
     /// Connects, does the TLS handshake and sends the transport header.
     ///
@@ -221,14 +178,17 @@ impl Connector {
             }
         };
         let connect = TlsConnector::from(tls.config.clone()).connect(tls.server_name.clone(), tcp);
-        match connect.await {
-            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-            Err(cause) => Err(ConnectError::Tls {
-                addr: self.addr,
-                server_name: tls.server_name.to_str().into_owned(),
-                cause,
-            }),
+        let stream = connect.await.map_err(|cause| ConnectError::Tls {
+            addr: self.addr,
+            server_name: tls.server_name.to_str().into_owned(),
+            cause,
+        })?;
+        let agreed = stream.get_ref().1.alpn_protocol() == Some(header::ALPN);
+        if self.header.is_some() && !agreed {
+            let (addr, alpn) = (self.addr, header::ALPN_NAME);
+            return Err(ConnectError::NoHeader { addr, alpn });
         }
+        Ok(Stream::Tls(Box::new(stream)))
     }
 
     fn tcp_error(&self, cause: io::Error) -> ConnectError {
@@ -236,20 +196,6 @@ impl Connector {
             addr: self.addr,
             cause,
         }
-    }
-}
-
-impl ConnectError {
-    /// Whether `error` comes of a connection that leads back to this proxy.
-    pub fn is_loop(error: &(dyn std::error::Error + 'static)) -> bool {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(Self::Loop { .. }) = error.downcast_ref() {
-                return true;
-            }
-            next = error.source();
-        }
-        false
     }
 }
 

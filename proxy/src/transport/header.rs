@@ -18,7 +18,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The protocol name both proxies agree on in the TLS handshake.
-pub const ALPN: &[u8] = b"transport.l5d.io/v1";
+pub const ALPN: &[u8] = ALPN_NAME.as_bytes();
+/// The same, for people.
+pub const ALPN_NAME: &str = "transport.l5d.io/v1";
 /// What every header starts with.
 pub const PREFACE: &[u8] = b"transport.l5d.io/v1\r\n\r\n";
 /// Longest message taken, bytes. A port, a DNS name of 253 bytes and a

@@ -1,17 +1,23 @@
 //! Streams around streams: replaying what detection has read, counting bytes.
 
+mod counted;
+
+pub use self::counted::{ByteCounters, CountBytes, Counted};
+
 use bytes::{Buf, Bytes};
-use metrics::Counter;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server;
 
 /// Any stream of bytes both ways.
-pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<I: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for I {}
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Has the connection end in a reset when it is dropped, instead of a FIN: what
+    /// was sent is not all that was to be, and must not look like it.
+    fn reset_on_drop(&self);
+}
 
 /// A stream whose type was given up, at the joint of accept and protocol.
 pub struct BoxIo(Box<dyn Io>);
@@ -21,30 +27,6 @@ pub struct BoxIo(Box<dyn Io>);
 pub struct Prefixed<I> {
     prefix: Bytes,
     io: I,
-}
-
-/// Where [`Counted`] counts.
-pub trait CountBytes: Send + Sync + 'static {
-    /// `bytes` were read from the peer.
-    fn read(&self, bytes: u64);
-    /// `bytes` were written to the peer.
-    fn written(&self, bytes: u64);
-}
-
-/// A pair of counters, the usual [`CountBytes`].
-#[derive(Debug)]
-pub struct ByteCounters {
-    /// Bytes read from the peer.
-    pub read: Counter,
-    /// Bytes written to the peer.
-    pub write: Counter,
-}
-
-/// A stream that counts the bytes through it.
-#[derive(Debug)]
-pub struct Counted<I, C = ByteCounters> {
-    io: I,
-    counters: Arc<C>,
 }
 
 impl<I> Prefixed<I> {
@@ -166,73 +148,35 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Prefixed<I> {
     }
 }
 
-impl CountBytes for ByteCounters {
-    fn read(&self, bytes: u64) {
-        self.read.increment(bytes);
-    }
-
-    fn written(&self, bytes: u64) {
-        self.write.increment(bytes);
+impl Io for TcpStream {
+    fn reset_on_drop(&self) {
+        // Fails only for a socket that is gone, and then nobody is to be told.
+        let _gone = self.set_zero_linger();
     }
 }
 
-impl<I, C> Counted<I, C> {
-    /// `io`, counted in `counters`, which connections of the same labels share.
-    pub fn new(io: I, counters: Arc<C>) -> Self {
-        Self { io, counters }
-    }
-
-    /// The stream itself.
-    pub fn get_ref(&self) -> &I {
-        &self.io
+impl<I: Io> Io for server::TlsStream<I> {
+    /// Nor is there a `close_notify`, which is sent by a shutdown only.
+    fn reset_on_drop(&self) {
+        self.get_ref().0.reset_on_drop();
     }
 }
 
-impl<I: AsyncRead + Unpin, C: CountBytes> AsyncRead for Counted<I, C> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        self.counters.read((buf.filled().len() - before) as u64);
-        Poll::Ready(Ok(()))
+impl<I: Io> Io for Prefixed<I> {
+    fn reset_on_drop(&self) {
+        self.io.reset_on_drop();
     }
 }
 
-impl<I: AsyncWrite + Unpin, C: CountBytes> AsyncWrite for Counted<I, C> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let n = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
-        self.counters.written(n as u64);
-        Poll::Ready(Ok(n))
+impl Io for BoxIo {
+    fn reset_on_drop(&self) {
+        self.0.reset_on_drop();
     }
+}
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let n = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
-        self.counters.written(n as u64);
-        Poll::Ready(Ok(n))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
+#[cfg(test)]
+impl Io for tokio::io::DuplexStream {
+    fn reset_on_drop(&self) {}
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
 /// How [`splice`] copies.
@@ -78,6 +79,24 @@ pub struct SpliceError {
     pub transferred: Transferred,
 }
 
+/// Joins `a` and `b` until both have ended, and passes on how: what broke off on
+/// one side ends in a reset on the other, as it would without a proxy between.
+///
+/// # Errors
+/// As [`splice`].
+pub async fn join(
+    mut a: impl Io,
+    mut b: impl Io,
+    options: SpliceOptions,
+) -> Result<Transferred, SpliceError> {
+    let ended = splice(&mut a, &mut b, options).await;
+    if ended.as_ref().is_err_and(SpliceError::is_truncation) {
+        a.reset_on_drop();
+        b.reset_on_drop();
+    }
+    ended
+}
+
 /// Copies both ways between `a` and `b` until both have ended.
 ///
 /// # Errors
@@ -85,8 +104,8 @@ pub struct SpliceError {
 /// other direction was passed on as far as it is taken at once; or the idle
 /// timeout. Both streams should then be dropped.
 pub async fn splice(
-    a: &mut (impl Io + ?Sized),
-    b: &mut (impl Io + ?Sized),
+    a: &mut (impl AsyncRead + AsyncWrite + Unpin + ?Sized),
+    b: &mut (impl AsyncRead + AsyncWrite + Unpin + ?Sized),
     options: SpliceOptions,
 ) -> Result<Transferred, SpliceError> {
     let mut a_to_b = Pipe::new(Side::A, Side::B, options.buffer);
@@ -119,6 +138,18 @@ pub async fn splice(
             cause,
             transferred,
         }),
+    }
+}
+
+impl SpliceError {
+    /// Whether bytes were on their way that nobody gets. Not by a side that takes no
+    /// more after it has sent everything: the other is to have all of that.
+    fn is_truncation(&self) -> bool {
+        match &self.cause {
+            SpliceCause::Read(_) => true,
+            SpliceCause::Write(error) => error.kind() != io::ErrorKind::BrokenPipe,
+            SpliceCause::Idle(_) => false,
+        }
     }
 }
 

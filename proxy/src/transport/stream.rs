@@ -2,6 +2,7 @@
 //!
 //! An enum, not a box: the two are known, and every read and write goes through.
 
+use super::io::Io;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -78,5 +79,14 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_shutdown(cx))
+    }
+}
+
+impl Io for Stream {
+    fn reset_on_drop(&self) {
+        match self {
+            Self::Plain(tcp) => tcp.reset_on_drop(),
+            Self::Tls(tls) => tls.get_ref().0.reset_on_drop(),
+        }
     }
 }

@@ -16,7 +16,7 @@ async fn the_default_holds_until_the_controller_answers() {
     let Bench {
         control, discovery, ..
     } = bench();
-    let mut policy = discovery.inbound(8080);
+    let mut policy = discovery.inbound(8080).unwrap();
     assert_eq!(&*policy.borrow().meta.name, "all-unauthenticated");
     assert!(matches!(
         policy.borrow().protocol,
@@ -59,7 +59,7 @@ async fn a_policy_that_cannot_be_read_denies_where_there_is_no_other() {
     let Bench {
         control, discovery, ..
     } = bench();
-    let mut policy = discovery.inbound(8080);
+    let mut policy = discovery.inbound(8080).unwrap();
     let stream = control.ports.next().await.accept();
     let stream = stream.send(Server::default());
     policy.changed().await.unwrap();
@@ -87,7 +87,7 @@ async fn ports_marked_opaque_are_so_by_default() {
         (26, false),
         (3308, false),
     ] {
-        let protocol = discovery.inbound(port).borrow().protocol;
+        let protocol = discovery.inbound(port).unwrap().borrow().protocol;
         assert_eq!(protocol == ServerProtocol::Opaque, opaque, "{port}");
     }
 }
@@ -97,11 +97,26 @@ async fn a_port_is_watched_once_and_expires_later_than_targets() {
     let Bench {
         control, discovery, ..
     } = bench();
-    let policies = [discovery.inbound(8080), discovery.inbound(8080)];
+    let policies = [8080, 8080].map(|port| discovery.inbound(port).unwrap());
     let stream = control.ports.next().await.accept();
     assert!(control.ports.is_empty().await);
     drop(policies);
     let start = Instant::now();
     stream.closed().await;
     assert_eq!(start.elapsed(), Duration::from_secs(90));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ports_are_bounded() {
+    let Bench {
+        control, discovery, ..
+    } = bench_with(|config| config.max_ports = 1);
+    let known = discovery.inbound(8080).unwrap();
+    let _stream = control.ports.next().await.accept();
+    assert_eq!(
+        discovery.inbound(8081).unwrap_err().to_string(),
+        "1 ports are watched already; no more are taken until some are idle"
+    );
+    assert!(discovery.inbound(8080).is_ok(), "a known one is no more");
+    drop(known);
 }

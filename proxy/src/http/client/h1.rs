@@ -4,7 +4,7 @@
 //! before its request did is no such: the server may leave the rest of an upload
 //! in the network for as long as it likes, and nobody else may wait for that.
 
-use super::{ClientResponse, ClientSettings, Lease, SendError};
+use super::{ClientSettings, Lease, Leased, SendError};
 use crate::{
     http::{
         body::{Observed, RequestBody},
@@ -13,7 +13,7 @@ use crate::{
     },
     transport::connect::{Connector, Session},
 };
-use http::{HeaderValue, Method, Request, header::TRANSFER_ENCODING};
+use http::{HeaderValue, Method, Request, Response, header::TRANSFER_ENCODING};
 use http_body::Body;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -60,7 +60,7 @@ impl H1Pool {
     pub(super) async fn send(
         self: &Arc<Self>,
         mut req: Request<RequestBody>,
-    ) -> Result<ClientResponse, Box<SendError>> {
+    ) -> Result<Response<Leased>, Box<SendError>> {
         let single_use = headers::is_upgrade(&req) || req.version() == http::Version::HTTP_10;
         frame(&mut req);
         loop {

@@ -16,7 +16,7 @@ mod connection;
 pub(super) use self::connection::StreamGuard;
 
 use self::connection::{Connection, Pooled, Stream};
-use super::{ClientResponse, ClientSettings, Lease, SendError};
+use super::{ClientSettings, Lease, Leased, SendError};
 use crate::{
     http::{
         body::{Frames, Kept, Observed, RequestBody},
@@ -24,7 +24,7 @@ use crate::{
     },
     transport::connect::{Connector, Session},
 };
-use http::Request;
+use http::{Request, Response};
 use hyper::{body::Incoming, client::conn::TrySendError};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
@@ -73,7 +73,7 @@ impl H2Pool {
     pub(super) async fn send(
         &self,
         mut req: Request<RequestBody>,
-    ) -> Result<ClientResponse, Box<SendError>> {
+    ) -> Result<Response<Leased>, Box<SendError>> {
         let mut unseen = 0;
         loop {
             let mut stream = match self.stream().await {

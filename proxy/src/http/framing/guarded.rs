@@ -3,6 +3,7 @@
 use super::answers::{Handle, Shared};
 use super::machine::{Framing, Part, Step};
 use super::violation::Violation;
+use crate::transport::io::Io;
 use bytes::{Buf, Bytes};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -209,6 +210,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
                 Mode::Ended => return Poll::Ready(Ok(())),
             }
         }
+    }
+}
+
+impl<I: Io> Io for Guarded<I> {
+    fn reset_on_drop(&self) {
+        self.io.reset_on_drop();
     }
 }
 

@@ -16,11 +16,13 @@ pub struct ByProtocol<M> {
     pub(super) grpc: Arc<M>,
 }
 
-/// Follows one request of a route; counts it as failed unless it is answered.
+/// Follows one request of a route; counts it as cancelled when it is dropped
+/// before it has ended.
 pub struct RouteRecord {
     route: Arc<RouteMetrics>,
     backend: Arc<BackendMetrics>,
     protocol: RouteProtocol,
+    ended: bool,
 }
 
 impl<M> ByProtocol<M> {
@@ -50,6 +52,7 @@ impl RouteRecord {
             route: route.of(protocol).clone(),
             backend,
             protocol,
+            ended: false,
         }
     }
 
@@ -59,15 +62,28 @@ impl RouteRecord {
     }
 
     /// Counts the request as not answered.
-    pub fn failed(&self, kind: Kind) {
+    pub fn failed(mut self, kind: Kind) {
         let error = match kind {
             Kind::FailFast => "FAIL_FAST",
             Kind::LoadShed => "LOAD_SHED",
             Kind::Timeout => "REQUEST_TIMEOUT",
             _ => "UNKNOWN",
         };
+        self.unanswered(error);
+    }
+
+    fn unanswered(&mut self, error: &'static str) {
+        self.ended = true;
         self.route.status(None, error);
         self.backend.status(None, error);
+    }
+}
+
+impl Drop for RouteRecord {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.unanswered("CANCELED");
+        }
     }
 }
 
@@ -77,6 +93,7 @@ impl Record for RouteRecord {
     }
 
     fn done(&mut self, summary: &Summary) {
+        self.ended = true;
         let status = match self.protocol {
             RouteProtocol::Http => Some(summary.status.as_u16()),
             RouteProtocol::Grpc => summary.grpc.map(u16::from),

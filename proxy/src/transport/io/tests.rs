@@ -1,4 +1,6 @@
 use super::*;
+use metrics::Counter;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio_test::io::Builder;

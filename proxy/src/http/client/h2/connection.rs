@@ -51,7 +51,8 @@ pub(super) struct Connection {
     sender: SendRequest<RequestBody>,
     /// Streams open now.
     streams: Arc<AtomicUsize>,
-    /// Streams the peer allows; one until it has told.
+    /// Streams it takes: what the peer allows (one until it has told) and our
+    /// window has room for.
     limit: Arc<AtomicUsize>,
 }
 
@@ -71,8 +72,9 @@ pub struct StreamGuard {
 
 /// What is done beside driving a connection.
 struct Driven {
-    /// Kept as the peer tells it.
+    /// Kept as the peer tells it, at most `room`.
     limit: Arc<AtomicUsize>,
+    room: usize,
     /// Dropped when it was told for the first time.
     settle: Option<oneshot::Sender<()>>,
     /// Over when the connection is to take no more requests.
@@ -93,6 +95,7 @@ impl Connection {
         let (settle, settled) = oneshot::channel();
         let driven = Driven {
             limit: limit.clone(),
+            room: settings.common.streams(),
             settle: Some(settle),
             age: settings.max_age.map(|max| Box::pin(sleep(age(max)))),
             pool,
@@ -176,7 +179,7 @@ impl Driven {
 
     fn told(&mut self, max: usize) {
         if max != UNTOLD {
-            self.limit.store(max, Relaxed);
+            self.limit.store(max.min(self.room), Relaxed);
             self.settle = None;
         }
     }
