@@ -47,8 +47,8 @@ bench-smoke: bench-build ## Check that the benchmark works, in under 3 minutes
 .PHONY: bench-build
 bench-build:
 	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh-proxy
-	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh-controller -p mesh-identity
-	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh-bench --bin bench --bin floor
+	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh-controller -p mesh-identity -p mesh-bench \
+		--bin mesh-controller --bin mesh-identity --bin bench --bin floor
 
 ## Check -------------------------------------------------------------------------------------------
 
