@@ -72,6 +72,7 @@ impl<K, T> Balancer<K, T> {
 
     /// A balancer without endpoints.
     pub fn with_observer(config: Config, observer: Arc<dyn Observer>) -> Self {
+        observer.policy(&config.policy);
         let inner = Inner {
             set: ArcSwap::from_pointee(Set::new(Vec::new(), true)),
             picker: ArcSwap::from_pointee(Picker::new(&config.policy)),
@@ -106,6 +107,7 @@ impl<K, T> Balancer<K, T> {
     pub fn set_policy(&self, policy: &Policy) {
         self.inner.fleet.set_params(policy.params());
         self.inner.picker.store(Arc::new(Picker::new(policy)));
+        self.observer().policy(policy);
     }
 
     /// Resolves when a pick may succeed: at least one endpoint is ready.

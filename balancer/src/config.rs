@@ -31,6 +31,21 @@ pub enum Policy {
     Random,
 }
 
+impl Policy {
+    /// The names of all policies, as users write them and metrics show them.
+    pub const NAMES: [&str; 4] = ["peak-ewma", "round-robin", "least-request", "random"];
+
+    /// This policy's place in [`Self::NAMES`].
+    pub fn index(&self) -> usize {
+        match self {
+            Self::PeakEwma { .. } => 0,
+            Self::RoundRobin => 1,
+            Self::LeastRequest => 2,
+            Self::Random => 3,
+        }
+    }
+}
+
 impl Default for Policy {
     /// Peak-EWMA with Linkerd's 30 ms and 10 s, and a penalty of at most 10 typical latencies.
     fn default() -> Self {

@@ -1,11 +1,17 @@
 //! What the balancer tells others about itself, so that it need not know a metrics library.
 
+use crate::Policy;
 use std::time::Duration;
 
 /// Receives a balancer's events. Every method does nothing unless it is overridden.
 ///
 /// The methods run on the request and update paths: count, and return. They must not call back into the balancer.
 pub trait Observer: Send + Sync + 'static {
+    /// Endpoints are chosen by `policy` from now on.
+    fn policy(&self, policy: &Policy) {
+        let _ = policy;
+    }
+
     /// An update from discovery was applied; the balancer now has `endpoints` endpoints.
     fn updated(&self, kind: UpdateKind, endpoints: usize) {
         let _ = (kind, endpoints);

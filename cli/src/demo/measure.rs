@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use tokio::time::{Instant, sleep};
 
 use super::Options;
-use super::metrics::{MutualTls, mutual_tls};
+use super::metrics::{MutualTls, balances_by, mutual_tls};
 use super::report::{Identities, PolicyReport, ProxyMemory, Report};
 use crate::local::{
     Load, LocalError, Manifests, Policy, Session, SharedStats, Stats, Topology, Workload,
@@ -14,6 +15,11 @@ use crate::local::{
 
 /// Load before each measurement, not counted: the new policy comes into force, connections open, estimates settle.
 const WARM_UP: Duration = Duration::from_secs(3);
+
+/// The controller sees a changed manifest, and the proxy hears of it, in much less.
+const IN_FORCE_WITHIN: Duration = Duration::from_secs(10);
+
+const POLL: Duration = Duration::from_millis(50);
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -71,7 +77,26 @@ impl Measurement {
         self.manifests.set_policy(policy)?;
         progress::step(&format!("Load under {}", policy.name()));
         self.load("warm-up", WARM_UP).await?;
+        self.in_force(policy).await?;
         self.load(policy.name(), self.duration).await
+    }
+
+    /// Waits until the client's proxy balances by `policy`.
+    async fn in_force(&self, policy: Policy) -> Result<(), LocalError> {
+        let client = self.topology.client();
+        let (name, addr) = (client.proxy_name(), client.addr(port::ADMIN));
+        let deadline = Instant::now() + IN_FORCE_WITHIN;
+        while !balances_by(policy.name(), &name, addr).await? {
+            if Instant::now() >= deadline {
+                return Err(LocalError::Policy {
+                    name,
+                    policy: policy.name(),
+                    after: IN_FORCE_WITHIN,
+                });
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
     }
 
     async fn load(&self, label: &str, duration: Duration) -> Result<Stats, LocalError> {

@@ -1,4 +1,5 @@
-//! What the demo reads from the proxies' `/metrics`: bytes and identities of connections under mutual TLS.
+//! What the demo reads from the proxies' `/metrics`: bytes and identities of connections under mutual TLS, and the
+//! balancing policy in force.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,6 +27,28 @@ pub(crate) struct MutualTls {
 
 /// Asks the proxy `name` whose admin endpoint is `addr`.
 pub(crate) async fn mutual_tls(name: &str, addr: SocketAddr) -> Result<MutualTls, LocalError> {
+    Ok(summarize(&scrape(name, addr).await?))
+}
+
+/// Whether the proxy `name` balances all that it balances by `policy`.
+pub(crate) async fn balances_by(
+    policy: &str,
+    name: &str,
+    addr: SocketAddr,
+) -> Result<bool, LocalError> {
+    Ok(all_by(policy, &scrape(name, addr).await?))
+}
+
+fn all_by(policy: &str, text: &str) -> bool {
+    let mut in_force = text
+        .lines()
+        .filter_map(sample)
+        .filter(|sample| sample.name == "outbound_http_balancer_policy" && sample.value == 1.0)
+        .peekable();
+    in_force.peek().is_some() && in_force.all(|sample| sample.labels.get("policy") == Some(&policy))
+}
+
+async fn scrape(name: &str, addr: SocketAddr) -> Result<String, LocalError> {
     let error = |cause| LocalError::Metrics {
         name: name.to_owned(),
         addr,
@@ -37,7 +60,7 @@ pub(crate) async fn mutual_tls(name: &str, addr: SocketAddr) -> Result<MutualTls
     if !response.status().is_success() {
         return Err(error(format!("status {}", response.status())));
     }
-    Ok(summarize(&String::from_utf8_lossy(response.body())))
+    Ok(String::from_utf8_lossy(response.body()).into_owned())
 }
 
 /// Adds up the samples with `tls="true"`.
@@ -123,6 +146,17 @@ process_start_time_seconds 17
             server_id: Some("web.demo".to_owned()),
         };
         assert_eq!(summarize(text), expected);
+    }
+
+    #[test]
+    fn a_policy_is_in_force_when_no_balancer_has_another() {
+        let http = "outbound_http_balancer_policy{backend=\"web:80\",policy=\"round-robin\"} 1\n\
+                    outbound_http_balancer_policy{backend=\"web:80\",policy=\"peak-ewma\"} 0\n";
+        let grpc = "outbound_http_balancer_policy{backend=\"web:81\",policy=\"peak-ewma\"} 1\n";
+        assert!(all_by("round-robin", http));
+        assert!(!all_by("peak-ewma", http));
+        assert!(!all_by("round-robin", &format!("{http}{grpc}")));
+        assert!(!all_by("round-robin", ""));
     }
 
     #[test]

@@ -71,6 +71,15 @@ pub enum LocalError {
         addr: SocketAddr,
         cause: String,
     },
+    #[error(
+        "{name} does not balance by {policy} {} s after the Service asked for it; the logs of the controller and of this \
+         proxy may say why", after.as_secs()
+    )]
+    Policy {
+        name: String,
+        policy: &'static str,
+        after: Duration,
+    },
     #[error("cannot make the identities: {0}")]
     Identity(String),
     #[error("no thread for the load: {0}")]
@@ -90,6 +99,7 @@ impl LocalError {
                 | Self::NotReady { .. }
                 | Self::NotStopped { .. }
                 | Self::Metrics { .. }
+                | Self::Policy { .. }
         )
     }
 }

@@ -6,6 +6,7 @@ use super::{
     names::{self, BalancerFamilies},
 };
 use ::metrics::{Counter, Gauge, Histogram};
+use mesh_balancer::Policy;
 use std::{
     sync::{
         Arc,
@@ -40,6 +41,7 @@ pub struct BalancerMetrics {
     ready: Gauge,
     endpoints: Gauge,
     updates: [Counter; 4],
+    policies: [Gauge; Policy::NAMES.len()],
     queue_length: Gauge,
     queue_requests: Counter,
     gate_open: Counter,
@@ -75,6 +77,8 @@ impl Metrics {
             ready: state("ready"),
             endpoints: registry.gauge(&families.p2c_endpoints, labels),
             updates: OPS.map(|op| registry.counter(&families.p2c_updates, &with("op", op))),
+            policies: Policy::NAMES
+                .map(|name| registry.gauge(&families.policy, &with("policy", name))),
             queue_length: registry.gauge(&families.queue_length, labels),
             queue_requests: registry.counter(&families.queue_requests, labels),
             gate_open: registry.counter(&families.gate_open, labels),
@@ -115,6 +119,13 @@ impl BalancerMetrics {
         self.all.store(endpoints, Ordering::Relaxed);
         self.endpoints.set(endpoints as f64);
         self.states();
+    }
+
+    /// Endpoints are chosen by `policy`.
+    pub fn policy(&self, policy: &Policy) {
+        for (index, gauge) in self.policies.iter().enumerate() {
+            gauge.set(f64::from(u8::from(index == policy.index())));
+        }
     }
 
     /// So many endpoints can take requests now.

@@ -144,6 +144,7 @@ pub(super) struct BalancerFamilies {
     pub(super) endpoints: Family,
     pub(super) p2c_endpoints: Family,
     pub(super) p2c_updates: Family,
+    pub(super) policy: Family,
     pub(super) queue_length: Family,
     pub(super) queue_requests: Family,
     pub(super) queue_latency: Family,
@@ -168,6 +169,10 @@ macro_rules! balancer {
             p2c_updates: counter(
                 concat!($stem, "_p2c_updates_total"),
                 "The total number of service discovery updates received by a balancer.",
+            ),
+            policy: gauge(
+                concat!($stem, "_policy"),
+                "1 for the policy by which the balancer chooses endpoints, 0 for the others.",
             ),
             queue_length: gauge(
                 concat!($stem, "_queue_length"),
@@ -209,11 +214,12 @@ macro_rules! balancer {
 impl BalancerFamilies {
     /// All of them, for the documentation's test.
     #[cfg(test)]
-    pub(super) fn all(&self) -> [&Family; 11] {
+    pub(super) fn all(&self) -> [&Family; 12] {
         [
             &self.endpoints,
             &self.p2c_endpoints,
             &self.p2c_updates,
+            &self.policy,
             &self.queue_length,
             &self.queue_requests,
             &self.queue_latency,

@@ -212,6 +212,10 @@ impl mesh_balancer::Observer for BalancerMetrics {
         BalancerMetrics::updated(self, op, endpoints);
     }
 
+    fn policy(&self, policy: &mesh_balancer::Policy) {
+        BalancerMetrics::policy(self, policy);
+    }
+
     fn ready(&self, ready: usize) {
         BalancerMetrics::ready(self, ready);
     }
