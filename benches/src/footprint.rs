@@ -7,16 +7,17 @@ use serde::Serialize;
 
 use crate::case::{Case, Protocol};
 use crate::cost;
-use crate::load::LoadError;
+use crate::load::{self, Edge, LoadError};
 use crate::machine::pause;
-use crate::measure::measure;
 use crate::peers::{How, Pair, Peer, Place};
 
 /// After its start, before idle memory is read.
 const REST: Duration = Duration::from_millis(300);
-/// Connections that do next to nothing, and their requests per second.
+/// Under load, before and after the beginning of a window.
+const BUSY: Duration = Duration::from_millis(500);
+/// Connections that do next to nothing after the first request of each, and requests per second of all.
 const IDLE_CONNECTIONS: usize = 4096;
-const IDLE_RATE: u32 = 2000;
+const IDLE_RATE: u32 = 20;
 
 /// Of one peer.
 #[derive(Clone, Debug, Serialize)]
@@ -83,29 +84,35 @@ fn case(connections: usize, rps: Option<u32>) -> Case {
     }
 }
 
-/// Each connection has had several requests by the end of the warm-up.
 fn busy(pair: &Pair, connections: usize) -> Result<u64, LoadError> {
-    let second = Duration::from_secs(1);
-    let measured = measure(pair, case(connections, None), second, second / 2)?;
-    Ok(measured.rss.unwrap_or(0))
+    under(pair, case(connections, None), BUSY)
+}
+
+/// Resident memory at the end of a load. Every connection has had a request by then, however slow the machine.
+fn under(pair: &Pair, case: Case, time: Duration) -> Result<u64, LoadError> {
+    let (load, pids) = (pair.load(case, time, time), pair.pids());
+    let mut resident = 0;
+    pair.client.netns().within(|| {
+        load::run(&load, |edge| {
+            if edge == Edge::End {
+                resident = cost::resident(&pids);
+            }
+        })
+    })?;
+    Ok(resident)
 }
 
 /// Proxies of their own, because memory that a load has had is not given back.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes")]
 fn idle_connection(peer: Peer, place: &Place<'_>) -> Result<f64, LoadError> {
-    let pair = peer.start(
-        place,
-        How {
-            tag: "-idle",
-            ..How::default()
-        },
-    );
+    let how = How {
+        tag: "-idle",
+        ..How::default()
+    };
+    let pair = peer.start(place, how);
     pause(REST);
     let before = cost::resident(&pair.pids());
-    let time = Duration::from_secs(1);
-    let case = case(IDLE_CONNECTIONS, Some(IDLE_RATE));
-    let measured = measure(&pair, case, 2 * time, time)?;
-    let added = measured.rss.unwrap_or(0).saturating_sub(before);
+    let after = under(&pair, case(IDLE_CONNECTIONS, Some(IDLE_RATE)), REST)?;
     pair.end();
-    Ok(added as f64 / IDLE_CONNECTIONS as f64)
+    Ok(after.saturating_sub(before) as f64 / IDLE_CONNECTIONS as f64)
 }

@@ -30,9 +30,12 @@ mod tcp;
 const MAX_LATENCY: u64 = 60_000_000_000;
 /// Bytes that count as one request where bytes are moved.
 pub const BULK_UNIT: u64 = 1_000_000;
-/// Connections that are made at a time before the load begins; more would overflow listen queues.
+/// Connections that are made at a time before the load begins; more would overflow queues.
 const CONNECTING: usize = 64;
-/// A request at a given rate that has no answer this long after the window has failed.
+/// How often one is tried, and the time between.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
+/// A request at a given rate that has no answer this long after the window has failed; so has a connection that takes this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where to, what, for how long.
@@ -242,12 +245,35 @@ enum Connection {
 }
 
 impl Connection {
+    /// A connection that has had a request answered, so that proxies are connected behind it as well.
     async fn open(load: &Load) -> Result<Self, LoadError> {
         Ok(match load.case.protocol {
-            Protocol::Http1 => Self::Http1(http1::Connection::open(load).await?),
-            Protocol::Http2 | Protocol::Grpc => Self::Http2(http2::Connection::open(load).await?),
+            Protocol::Http1 => {
+                let mut connection = http1::Connection::open(load).await?;
+                connection.exchange(load).await?;
+                Self::Http1(connection)
+            }
+            Protocol::Http2 | Protocol::Grpc => {
+                let connection = http2::Connection::open(load).await?;
+                connection.exchange(load).await?;
+                Self::Http2(connection)
+            }
             Protocol::Tcp => Self::Tcp(tcp::Connection::open(load).await?),
         })
+    }
+
+    /// As [`Self::open`], tried again: a thousand handshakes at once are more than some have the patience for.
+    async fn open_at_last(load: &Load) -> Result<Self, LoadError> {
+        for _ in 1..ATTEMPTS {
+            if let Ok(Ok(connection)) = tokio::time::timeout(PATIENCE, Self::open(load)).await {
+                return Ok(connection);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        match tokio::time::timeout(PATIENCE, Self::open(load)).await {
+            Ok(result) => result,
+            Err(_) => Err(LoadError::Answer(format!("no answer within {PATIENCE:?}"))),
+        }
     }
 
     fn work(self, shared: &Rc<Shared>, workers: &mut JoinSet<()>) {
@@ -272,7 +298,7 @@ async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {
     let mut connections = Vec::with_capacity(load.case.connections);
     while connections.len() < load.case.connections {
         let count = CONNECTING.min(load.case.connections - connections.len());
-        let batch = (0..count).map(|_| Connection::open(load));
+        let batch = (0..count).map(|_| Connection::open_at_last(load));
         connections.extend(futures::future::try_join_all(batch).await?);
     }
     Ok(connections)

@@ -66,7 +66,7 @@ fn millis(sample: &Sample, quantile: f64) -> f64 {
 /// The mistake called coordinated omission would show one slow request of 200 and 199 quick ones.
 #[test]
 fn a_stall_is_charged_to_every_request_that_was_due() {
-    let stall = |n| Duration::from_millis(if n == 100 { 400 } else { 0 });
+    let stall = |n| Duration::from_millis(if n == 101 { 400 } else { 0 });
     let sample = run(server(stall), "http1-1c-200rps", Duration::from_secs(1));
     assert!(
         (198.0..=202.0).contains(&sample.requests),

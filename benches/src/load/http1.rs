@@ -46,7 +46,7 @@ impl Connection {
     }
 
     /// One request and its whole response.
-    async fn exchange(&mut self, load: &Load) -> Result<(), LoadError> {
+    pub(super) async fn exchange(&mut self, load: &Load) -> Result<(), LoadError> {
         // Given back only when the connection can be used again.
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
@@ -72,7 +72,9 @@ impl Connection {
         }
         if load.case.churn {
             // The server ends it, so that no port here is left in TIME_WAIT.
-            stream.read(&mut self.buffer).await?;
+            if stream.read(&mut self.buffer).await? > 0 {
+                return Err(LoadError::Answer("more than the response".to_owned()));
+            }
         } else if !head.close {
             self.stream = Some(stream);
         }

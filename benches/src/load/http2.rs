@@ -35,14 +35,17 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// One request and its whole response.
+    pub(super) async fn exchange(&self, load: &Load) -> Result<(), LoadError> {
+        exchange(&self.sender, request(load), body(load).as_ref(), load).await
+    }
+}
+
 /// Sends on one stream after the other until the end, on another connection if this one broke.
 pub(super) async fn work(mut connection: Connection, shared: Rc<Shared>) {
     let load = &shared.load;
-    let request = request(load);
-    let body = match load.case.protocol {
-        Protocol::Grpc => Some(app::grpc_message(load.case.bytes())),
-        _ => None,
-    };
+    let (request, body) = (request(load), body(load));
     while let Some(due) = shared.due().await {
         let result = exchange(&connection.sender, request.clone(), body.as_ref(), load).await;
         shared.record(due, &result);
@@ -53,6 +56,11 @@ pub(super) async fn work(mut connection: Connection, shared: Rc<Shared>) {
             }
         }
     }
+}
+
+fn body(load: &Load) -> Option<Bytes> {
+    let grpc = load.case.protocol == Protocol::Grpc;
+    grpc.then(|| app::grpc_message(load.case.bytes()))
 }
 
 fn request(load: &Load) -> Request<()> {
