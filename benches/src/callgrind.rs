@@ -78,12 +78,14 @@ fn totals(peer: Peer, place: &Place<'_>, rate: u32) -> Result<[f64; 2], LoadErro
     Ok(counted)
 }
 
-/// Ends it, and reads `Collected : 12345`.
+/// Ends it, and reads `Collected : 12345`, of nginx's worker as well.
 fn total(process: &Process) -> Result<f64, LoadError> {
     process.signal(Signal::TERM);
     process.wait();
     let log = process.log();
-    let line = log.lines().rev().find(|line| line.contains("Collected :"));
-    let number = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+    let lines = log.lines().filter(|line| line.contains("Collected :"));
+    let counts = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    let sum: f64 = counts.sum();
+    let number = (sum > 0.0).then_some(sum);
     number.ok_or_else(|| LoadError::Answer(format!("valgrind has not counted:\n{log}")))
 }
