@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 mod demo;
 mod identity;
+mod inject;
 mod run;
 
 /// What `mesh` can do.
@@ -15,6 +16,8 @@ pub(crate) enum Command {
     Demo(demo::Args),
     #[command(subcommand)]
     Identity(identity::Command),
+    Inject(inject::Args),
+    Uninject(inject::UninjectArgs),
     #[command(subcommand, hide = true)]
     Run(run::Command),
 }
@@ -24,6 +27,8 @@ impl Command {
         match self {
             Self::Demo(args) => finish(demo::run(args)),
             Self::Identity(command) => finish(identity::run(command)),
+            Self::Inject(args) => finish(inject::inject(args)),
+            Self::Uninject(args) => finish(inject::uninject(&args)),
             Self::Run(command) => run::run(command),
         }
     }
@@ -41,7 +46,7 @@ fn finish<E: Display>(result: Result<(), E>) -> ExitCode {
 }
 
 /// The runtime of a command: one thread, as the proxies have.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

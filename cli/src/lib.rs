@@ -10,7 +10,9 @@ mod commands;
 mod demo;
 #[cfg(test)]
 mod golden;
+mod inject;
 pub mod local;
+mod manifest;
 
 /// A lightweight service mesh: mutual TLS, latency-aware balancing and golden metrics for programs that know nothing of it.
 #[derive(Debug, Parser)]

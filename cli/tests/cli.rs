@@ -122,3 +122,67 @@ fn a_name_that_fits_no_certificate_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("We_b"), "{}", stderr(&output));
 }
+
+#[test]
+fn manifests_are_injected_from_files_folders_and_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let pod = |name: &str| {
+        format!("kind: Pod # {name}\nmetadata: {{name: {name}}}\nspec: {{containers: []}}\n")
+    };
+    std::fs::create_dir(dir.path().join("more")).unwrap();
+    std::fs::write(dir.path().join("a.yaml"), pod("a")).unwrap();
+    std::fs::write(dir.path().join("more/b.yml"), pod("b")).unwrap();
+    std::fs::write(dir.path().join("README.md"), "no manifest").unwrap();
+    let output = mesh(&["inject", dir.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert_eq!(text.matches("mesh.dev/inject").count(), 2, "{text}");
+    assert!(text.contains("\n---\nkind: Pod # b\n"), "{text}");
+    assert!(
+        stderr(&output).contains("Pod b: annotated"),
+        "{}",
+        stderr(&output)
+    );
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mesh"))
+        .args(["uninject", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    let back = child.wait_with_output().unwrap();
+    assert_eq!(stdout(&back), format!("{}---\n{}", pod("a"), pod("b")));
+}
+
+#[test]
+fn nothing_is_printed_when_a_manifest_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("web.yaml");
+    std::fs::write(&path, "kind: Service\n---\nkind: Pod\nspec: {}\n").unwrap();
+    let path = path.to_str().unwrap();
+    let output = mesh(&["inject", path]);
+    assert_eq!(
+        (output.status.code(), stdout(&output).as_str()),
+        (Some(1), "")
+    );
+    let told = format!(
+        "mesh: {path}: document 2 (Pod ?): spec.containers: a pod needs a list of containers\n"
+    );
+    assert_eq!(stderr(&output), told);
+
+    let missing = mesh(&["inject", "/no/such/file.yaml"]);
+    assert!(
+        stderr(&missing).starts_with("mesh: cannot read /no/such/file.yaml: "),
+        "{}",
+        stderr(&missing)
+    );
+    assert_eq!(
+        mesh(&["inject", "--set", "proxy-cpu=1", path])
+            .status
+            .code(),
+        Some(2)
+    );
+    assert!(stdout(&mesh(&["inject", "--help"])).contains("kubectl apply -f -"));
+}

@@ -22,6 +22,7 @@ pub mod generated;
 mod grpc;
 mod hub;
 mod identity;
+pub mod injector;
 mod metrics;
 mod model;
 mod policy;
@@ -37,6 +38,11 @@ pub use model::{
     ports::{BadPort, PortSet},
 };
 pub use source::directory::DirectoryError;
+
+/// How manifests are read: the same for the controller and the command line.
+pub mod manifests {
+    pub use crate::source::directory::{documents, read};
+}
 
 use std::future::Future;
 

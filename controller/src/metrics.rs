@@ -13,6 +13,8 @@ const OBJECTS: &str = "mesh_controller_objects";
 const SOURCE_ERRORS: &str = "mesh_controller_source_errors_total";
 const BROKEN_FILES: &str = "mesh_controller_source_broken_files";
 const SOURCE_UPDATES: &str = "mesh_controller_source_updates_total";
+const INJECTIONS: &str = "proxy_inject_admission_responses_total";
+const FAILED_INJECTIONS: &str = "proxy_inject_admission_errors_total";
 
 /// Installs the process-wide Prometheus recorder, once.
 ///
@@ -131,4 +133,35 @@ pub(crate) fn broken_files(files: usize) {
 /// Changes were taken in.
 pub(crate) fn source_updates(changes: usize) {
     counter!(SOURCE_UPDATES).increment(changes as u64);
+}
+
+/// Registers what the injection webhook counts.
+pub(crate) fn describe_injector() {
+    describe_counter!(
+        INJECTIONS,
+        Unit::Count,
+        "Answers about injections, by namespace, owner_kind, skip and skip_reason"
+    );
+    describe_counter!(
+        FAILED_INJECTIONS,
+        Unit::Count,
+        "Questions about injections that could not be answered"
+    );
+}
+
+/// An injection was decided; `decision` is `injected` or why not.
+pub(crate) fn injection(namespace: &str, owner: &str, decision: &'static str) {
+    let skipped = decision != "injected";
+    counter!(INJECTIONS,
+        "namespace" => namespace.to_owned(),
+        "owner_kind" => owner.to_owned(),
+        "skip" => if skipped { "true" } else { "false" },
+        "skip_reason" => if skipped { decision } else { "" },
+    )
+    .increment(1);
+}
+
+/// The API server got no answer.
+pub(crate) fn injection_failed() {
+    counter!(FAILED_INJECTIONS).increment(1);
 }

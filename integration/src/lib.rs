@@ -30,6 +30,7 @@ pub mod body;
 pub mod ca;
 pub mod client;
 pub mod control;
+pub mod framing;
 mod load;
 mod mesh;
 pub mod peer;

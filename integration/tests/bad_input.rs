@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use mesh_integration::{
-    Application, Endpoint, Pair, Pod, Raw, app,
+    Application, Endpoint, Pair, Raw, app,
     body::{self, empty, full},
     client::{Http1, get, post},
     control::Policy,
@@ -352,68 +352,6 @@ async fn a_client_that_closes_in_the_middle_is_no_complete_request() {
         until("the end of the body", || outcomes.lock().len() > index).await;
     }
     assert_eq!(*outcomes.lock(), [false, false]);
-}
-
-/// Requests that two parsers may read differently, as bytes.
-const SMUGGLING: [&str; 14] = [
-    "content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    "content-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
-    "content-length: 5, 6\r\n\r\nhello!",
-    "content-length: +5\r\n\r\nhello",
-    "content-length: -1\r\n\r\n",
-    "content-length: 5 5\r\n\r\nhello",
-    "transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-    "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    "transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
-    "x-folded: a\r\n b\r\ncontent-length: 0\r\n\r\n",
-    "x-bare: a\nx-lf: b\r\ncontent-length: 0\r\n\r\n",
-    "host: other.example\r\ncontent-length: 0\r\n\r\n",
-    "transfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
-];
-
-async fn refused(addr: SocketAddr, request: &str) {
-    let mut raw = Raw::connect(addr).await;
-    raw.send("POST / HTTP/1.1\r\nhost: web.shop.svc.cluster.local\r\n")
-        .await;
-    raw.send(request).await;
-    // A second request hides behind the first.
-    raw.try_send("GET /smuggled HTTP/1.1\r\nhost: web.shop.svc.cluster.local\r\n\r\n")
-        .await;
-    let answer = raw.rest().await;
-    assert!(
-        answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
-        "{request:?}: {answer}"
-    );
-    assert_eq!(
-        answer.matches("HTTP/1.1 ").count(),
-        1,
-        "{request:?}: {answer}"
-    );
-}
-
-#[tokio::test]
-async fn smuggling_is_refused_by_the_clients_proxy_and_by_the_servers() {
-    let smuggled = Arc::new(AtomicUsize::new(0));
-    let count = smuggled.clone();
-    let mesh = mesh_integration::Mesh::start().await;
-    let app = app::http(move |req| {
-        count.fetch_add(usize::from(req.uri().path() == "/smuggled"), Relaxed);
-        async {
-            let _body = req.into_body().collect().await;
-            Response::new(empty())
-        }
-    });
-    let server: Pod = mesh.pod("web").app(app).intercepting().start().await;
-    let client = mesh.pod("client").start().await;
-    let service = mesh.service("web.shop.svc.cluster.local:80");
-    service.endpoints([server.intercepted_endpoint()]);
-    for request in SMUGGLING {
-        refused(client.outbound_addr(), request).await;
-        refused(server.inbound_addr(), request).await;
-    }
-    assert_eq!(smuggled.load(Relaxed), 0);
-    assert_eq!(client.get(&web("/")).await.status(), 200);
 }
 
 #[tokio::test]

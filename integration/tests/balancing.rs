@@ -288,12 +288,18 @@ async fn a_failing_endpoint_gets_less() {
     assert!(failed < 60, "well under its third: {shares:?}");
 }
 
+/// An application that answers with `name` after `time`.
+fn takes(time: Duration, name: &'static str) -> mesh_integration::Application {
+    app::http(move |_| async move {
+        tokio::time::sleep(time).await;
+        Response::new(full(name))
+    })
+}
+
 #[tokio::test]
 async fn a_slow_endpoint_gets_less() {
-    let slow = app::http(|_| async {
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        Response::new(full("slow"))
-    });
+    // So slow that no busy machine makes the others slower.
+    let slow = takes(Duration::from_millis(150), "slow");
     let apps = [app::says("a"), app::says("b"), slow];
     let replicas = Replicas::start(apps).await;
     let shares = replicas.shares(200).await;
@@ -303,7 +309,9 @@ async fn a_slow_endpoint_gets_less() {
 
 #[tokio::test]
 async fn weights_are_honoured() {
-    let replicas = Replicas::start(["a", "b"].map(app::says)).await;
+    // Enough for the differences to be those of the weights, also on a busy machine.
+    let apps = ["a", "b"].map(|name| takes(Duration::from_millis(10), name));
+    let replicas = Replicas::start(apps).await;
     let mut light = replicas.pods[0].endpoint();
     light.weight = 1_000;
     replicas

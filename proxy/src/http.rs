@@ -17,6 +17,7 @@ pub mod in_flight;
 pub mod orig_proto;
 pub mod rescue;
 pub mod server;
+pub mod target;
 pub mod upgrade;
 
 /// An HTTP version as far as connections differ by it.

@@ -13,6 +13,8 @@ mod parse;
 mod snapshot;
 mod watch;
 
+pub use parse::{documents, read};
+
 use super::{Batch, Source};
 use snapshot::Snapshot;
 use std::{

@@ -6,6 +6,7 @@
 mod files;
 mod generated;
 mod identity;
+mod inject;
 mod json;
 mod mesh;
 mod process;

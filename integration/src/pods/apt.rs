@@ -35,6 +35,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "python3-websockets",
     "redis-server",
     "util-linux",
+    "wrk",
 ];
 /// Nobody reads these.
 const LEFT_OUT: &[&str] = &[

@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use mesh_integration::pods;
 
+mod clients;
 mod databases;
 mod faults;
+mod framing;
 mod grpc;
+mod h2spec;
 mod http;
 mod isolation;
 mod places;
@@ -23,6 +26,9 @@ fn main() -> ExitCode {
         places::tests(),
         isolation::tests(),
         faults::tests(),
+        clients::tests(),
+        framing::tests(),
+        h2spec::tests(),
     ];
     pods::main(tests.into_iter().flatten().collect())
 }

@@ -63,7 +63,37 @@ enum Line {
     Other,
 }
 
+/// What the first line is. One that only a careless server takes for a request
+/// counts as HTTP too, for HTTP to refuse: as opaque bytes it would pass by the
+/// routes and the headers that are ours to set.
 fn request_line(line: &[u8]) -> Line {
+    match well_formed(line) {
+        Line::Other if has_method(line) => match line.iter().position(|b| *b == b'\n') {
+            Some(end) if has_version(&line[..end]) => Line::Request,
+            Some(_) => Line::Other,
+            None => Line::Target,
+        },
+        line => line,
+    }
+}
+
+fn has_method(line: &[u8]) -> bool {
+    METHODS.iter().any(|method| {
+        let rest = line.strip_prefix(method.as_bytes());
+        rest.and_then(<[u8]>::first).is_some_and(is_blank)
+    })
+}
+
+fn has_version(line: &[u8]) -> bool {
+    let mut words = line.rsplit(|byte| is_blank(byte));
+    words.any(|word| word.starts_with(b"HTTP/"))
+}
+
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r')
+}
+
+fn well_formed(line: &[u8]) -> Line {
     let Some(method) = line.iter().position(|b| !is_token(*b)) else {
         return if line.len() > MAX_METHOD {
             Line::Other

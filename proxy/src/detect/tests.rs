@@ -34,7 +34,7 @@ fn http_is_known_by_its_first_line() {
 
 #[test]
 fn other_protocols_are_known_by_their_first_bytes() {
-    let cases: [(&[u8], usize); 22] = [
+    let cases: [(&[u8], usize); 21] = [
         (b"\x00\x00\x00\x54\x00\x03\x00\x00user", 1), // PostgreSQL
         (b"*1\r\n$4\r\nPING\r\n", 3),                 // Redis
         (b"PING\r\n", 5),                             // Redis, inline
@@ -46,21 +46,38 @@ fn other_protocols_are_known_by_their_first_bytes() {
         (b"220 smtp.example ESMTP ready\r\n", 18),    // SMTP's server side
         (b"get key\r\n", 8),                          // memcached
         (b"set key 0 900 5\r\nvalue\r\n", 9),         // memcached
-        (b"CONNECT {\"verbose\":false}\r\n", 26),     // NATS
+        (b"CONNECT {\"verbose\":false}\r\n", 27),     // NATS
         (b"\x3a\x00\x00\x00\x01\x00\x00\x00", 1),     // MongoDB
         (b"A\x00\x00\x00\x01\x00\x00\x00", 2),        // MongoDB, a length that is a letter
         (b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n", 12), // PROXY protocol 1
         (b"\r\n\r\n\x00\r\nQUIT\n", 5),               // PROXY protocol 2
-        (b"GET /index.html\r\n", 16),                 // HTTP/0.9
-        (b"GET  / HTTP/1.1\r\n", 5),                  // No HTTP: two spaces
-        (b"GET\t/ HTTP/1.1\r\n", 4),                  // No HTTP: a tab
-        (b"GET / HTTP/2.0\r\n", 12),                  // HTTP/2 is not spoken so
+        (b"GET /index.html\r\n", 17),                 // HTTP/0.9
+        (b"GET key\r\n", 9),                          // Redis, inline
+        (b"get / HTTP/2.0\r\n", 12),                  // A method is in capitals
         (b"PRI * HTTP/3.0\r\n", 12),                  // No preface that is known
         (b"a-token-longer-than-any-method-is\r\n", 33),
     ];
     for (bytes, at) in cases {
         let shown = String::from_utf8_lossy(bytes);
         assert_eq!(decided(bytes), (at, Detected::Opaque), "{shown}");
+    }
+}
+
+#[test]
+fn what_a_careless_server_takes_for_a_request_is_left_to_http() {
+    for line in [
+        "GET  / HTTP/1.1\r\n",
+        "GET\t/ HTTP/1.1\r\n",
+        "GET / \tHTTP/1.1\n",
+        "POST / x HTTP/1.1 \r\n",
+        "GET / HTTP/2.0\r\n",
+        "GET / HTTP/11\r\n",
+    ] {
+        assert_eq!(
+            decided(line.as_bytes()),
+            (line.len(), Detected::Http1),
+            "{line:?}"
+        );
     }
 }
 

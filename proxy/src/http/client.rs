@@ -7,8 +7,11 @@
 //! the connection closed first) comes back with the error, so that the balancer
 //! can try another endpoint without having kept a copy.
 
+mod answer;
 mod h1;
 mod h2;
+
+pub use answer::AnswerError;
 
 use self::{h1::H1Pool, h2::H2Pool};
 use super::{
@@ -180,11 +183,11 @@ impl SendError {
         })
     }
 
-    /// The answer failed with its head.
-    fn answer(error: hyper::Error) -> Box<Self> {
+    /// The answer failed with its head, or can't be passed on.
+    fn answer(cause: impl Into<BoxError>) -> Box<Self> {
         Box::new(Self {
             unsent: None,
-            cause: error.into(),
+            cause: cause.into(),
             stage: Stage::Send,
         })
     }

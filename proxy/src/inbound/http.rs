@@ -13,7 +13,7 @@ use crate::{
         in_flight::InFlightLayer,
         orig_proto,
         rescue::RescueLayer,
-        server, upgrade,
+        server, target, upgrade,
     },
     transport::io::BoxIo,
 };
@@ -71,6 +71,7 @@ fn normalize(conn: Arc<Conn>) -> impl Fn(&mut Request<Incoming>) -> Result<(), P
         if conn.client_id.is_some() && Version::of(req) == Version::H2 {
             orig_proto::restore(req);
         }
+        target::settle(req)?;
         let upgrade = headers::is_upgrade(req);
         headers::strip_hop_by_hop(req.headers_mut(), upgrade);
         headers::strip_l5d(req.headers_mut(), &[]);

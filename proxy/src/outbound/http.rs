@@ -17,7 +17,7 @@ use crate::{
         headers,
         in_flight::InFlightLayer,
         rescue::RescueLayer,
-        server,
+        server, target,
     },
     transport::io::BoxIo,
 };
@@ -89,6 +89,7 @@ impl Outbound {
 
 fn normalize(req: &mut Request<Incoming>) -> Result<(), ProxyError> {
     no_tunnel_in_a_stream(req)?;
+    target::settle(req)?;
     let upgrade = headers::is_upgrade(req);
     headers::strip_hop_by_hop(req.headers_mut(), upgrade);
     headers::strip_l5d(req.headers_mut(), &[]);

@@ -67,7 +67,8 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ParseError> {
 
 /// Splits a file at its `---` lines; with each part comes the number of lines
 /// above it.
-fn documents(text: &str) -> Vec<(u64, &str)> {
+#[must_use]
+pub fn documents(text: &str) -> Vec<(u64, &str)> {
     let mut parts = Vec::new();
     let (mut start, mut above) = (0, 0);
     let mut offset = 0;
@@ -177,7 +178,10 @@ impl Document<'_> {
 }
 
 /// YAML 1.2, where only `true` and `false` are no text: `y` is a fine name.
-pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
+///
+/// # Errors
+/// When the text is no YAML, or says other than `T`.
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options)
 }

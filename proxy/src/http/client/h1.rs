@@ -4,7 +4,7 @@
 //! before its request did is no such: the server may leave the rest of an upload
 //! in the network for as long as it likes, and nobody else may wait for that.
 
-use super::{ClientSettings, Lease, Leased, SendError};
+use super::{ClientSettings, Lease, Leased, SendError, answer};
 use crate::{
     http::{
         body::{Observed, RequestBody},
@@ -61,7 +61,8 @@ impl H1Pool {
         self: &Arc<Self>,
         mut req: Request<RequestBody>,
     ) -> Result<Response<Leased>, Box<SendError>> {
-        let single_use = headers::is_upgrade(&req) || req.version() == http::Version::HTTP_10;
+        let upgrading = headers::is_upgrade(&req);
+        let single_use = upgrading || req.version() == http::Version::HTTP_10;
         frame(&mut req);
         loop {
             let (mut connection, reused) = match self.take() {
@@ -72,7 +73,8 @@ impl H1Pool {
                 },
             };
             let error = match connection.try_send_request(req).await {
-                Ok(rsp) => {
+                Ok(mut rsp) => {
+                    answer::settle(&mut rsp, upgrading).map_err(SendError::answer)?;
                     let lease = Returning::new(self, connection, single_use);
                     return Ok(rsp.map(|body| Observed::new(body, Lease::H1(lease))));
                 }

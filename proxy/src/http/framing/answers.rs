@@ -1,5 +1,6 @@
 //! What passes between the stream under hyper and the service above it.
 
+use super::machine::Part;
 use super::violation::Violation;
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +12,7 @@ pub struct Handle(Arc<Shared>);
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    pub(super) violation: OnceLock<Violation>,
+    pub(super) violation: OnceLock<(Violation, Part)>,
     answers: Mutex<Answers>,
 }
 
@@ -29,15 +30,18 @@ impl Handle {
 
     /// Why the connection was refused, if it was; for the log and the metric.
     pub fn violation(&self) -> Option<&'static str> {
-        self.0.violation.get().map(|violation| violation.reason())
+        self.0
+            .violation
+            .get()
+            .map(|(violation, _)| violation.reason())
     }
 
     /// The violation in the body of the request being read, if there was one. A
     /// request with a body in chunks has the handle among its extensions, as the
     /// error of a request that failed for it may say nothing of it.
     pub fn in_body(&self) -> Option<Violation> {
-        let violation = self.0.violation.get().copied();
-        violation.filter(|violation| violation.is_of_body())
+        let violation = self.0.violation.get();
+        violation.and_then(|(violation, part)| (*part == Part::Body).then_some(*violation))
     }
 
     /// Tells that the next request was answered, and whether the answer makes a

@@ -84,7 +84,7 @@ impl<I> Guarded<I> {
                 part,
             } => {
                 // Only the first counts, and there is no second: nothing is read after it.
-                let _ = self.shared.violation.set(violation);
+                let _ = self.shared.violation.set((violation, part));
                 self.mode = match part {
                     Part::Head => Mode::Poison(POISON),
                     Part::Body => Mode::Fail(violation),

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::{Answer, serve};
 
 mod differential;
+mod table;
 mod vectors;
 mod wire;
 

@@ -67,11 +67,6 @@ impl Violation {
         }
     }
 
-    /// Whether it comes after a head that was good.
-    pub(super) const fn is_of_body(self) -> bool {
-        matches!(self, Self::ChunkSize | Self::ChunkEnd | Self::Trailer)
-    }
-
     /// The violation that made reading a body fail, if `error` comes of one:
     /// the service then answers 400 and not what it would for a lost client.
     pub fn in_error(error: &(dyn Error + 'static)) -> Option<Self> {

@@ -1,0 +1,91 @@
+//! Clients that people use, many requests at once: each is answered.
+
+use mesh_integration::pods::{Trial, programs};
+
+use crate::way::{Two, Way, each_way};
+
+const PORTS: [(u16, u16); 2] = [(80, 8080), (81, 8081)];
+
+pub(crate) fn tests() -> Vec<Trial> {
+    let scenarios: [(&str, fn(Way)); 5] = [
+        ("clients_curl", curl),
+        ("clients_nghttp", nghttp),
+        ("clients_h2load_http1", |way| {
+            h2load(way, "--h1", "http://web/")
+        }),
+        ("clients_h2load_http2", |way| {
+            h2load(way, "-m20", "http://web:81/")
+        }),
+        ("clients_wrk", wrk),
+    ];
+    scenarios
+        .into_iter()
+        .flat_map(|(name, scenario)| each_way(name, scenario))
+        .collect()
+}
+
+/// 200 requests of each version of HTTP/1, 50 at once. curl 7.88 can't use an HTTP/2 connection without TLS
+/// twice, also not with nginx alone; one request is in [`http`](crate::http).
+fn curl(way: Way) {
+    let two = Two::start(way, programs::nginx(), &PORTS);
+    for version in ["--http1.0", "--http1.1"] {
+        let curl = ["curl", "-sS", "--parallel", version, "-o", "/dev/null"];
+        let each = ["-w", "%{http_code}\n", "http://web/[1-200]"];
+        let said = two.client.run(curl.into_iter().chain(each)).ok();
+        assert_eq!(said, "200\n".repeat(200), "{version}");
+    }
+}
+
+/// One connection, 50 streams, with upgrade from HTTP/1 not tried.
+fn nghttp(way: Way) {
+    let two = Two::start(way, programs::nginx(), &PORTS);
+    let said = two
+        .client
+        .run([
+            "nghttp",
+            "--stat",
+            "--null-out",
+            "--multiply=50",
+            "http://web:81/name",
+        ])
+        .ok();
+    let answered = |line: &&str| line.split_whitespace().any(|word| word == "200");
+    assert_eq!(said.lines().filter(answered).count(), 50, "{said}");
+}
+
+fn h2load(way: Way, how: &str, url: &str) {
+    let two = Two::start(way, programs::nginx(), &PORTS);
+    // What comes before the endpoint is known waits in a queue of 100, and 400 would not fit.
+    two.client.run(["curl", "-sS", "http://web/"]).ok();
+    two.client
+        .run(["curl", "-sS", "--http2-prior-knowledge", "http://web:81/"])
+        .ok();
+    let said = two
+        .client
+        .run(["h2load", "--requests=3000", "--clients=20", how, url])
+        .ok();
+    assert!(
+        said.contains("3000 succeeded, 0 failed, 0 errored, 0 timeout"),
+        "{said}"
+    );
+    assert!(said.contains("status codes: 3000 2xx"), "{said}");
+}
+
+fn wrk(way: Way) {
+    let two = Two::start(way, programs::nginx(), &PORTS);
+    let said = two
+        .client
+        .run([
+            "wrk",
+            "--threads=2",
+            "--connections=20",
+            "--duration=2s",
+            "http://web/",
+        ])
+        .ok();
+    assert!(said.contains("requests in"), "{said}");
+    // wrk only mentions these when there are some.
+    for trouble in ["Non-2xx", "Socket errors"] {
+        assert!(!said.contains(trouble), "{said}");
+    }
+}
