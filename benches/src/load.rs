@@ -20,8 +20,9 @@ use tokio::sync::Mutex;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
 
-use crate::case::{Case, Protocol};
+use crate::case::Case;
 
+mod connections;
 mod http1;
 mod http2;
 mod tcp;
@@ -30,11 +31,6 @@ mod tcp;
 const MAX_LATENCY: u64 = 60_000_000_000;
 /// Bytes that count as one request where bytes are moved.
 pub const BULK_UNIT: u64 = 1_000_000;
-/// Connections that are made at a time before the load begins; more would overflow queues.
-const CONNECTING: usize = 64;
-/// How often one is tried, and the time between.
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(200);
 /// A request at a given rate that has no answer this long after the window has failed; so has a connection that takes this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -189,7 +185,7 @@ pub fn run(load: &Load, at: impl FnMut(Edge)) -> Result<Sample, LoadError> {
 }
 
 async fn drive(load: &Load, mut at: impl FnMut(Edge)) -> Result<Sample, LoadError> {
-    let connections = connect(load).await?;
+    let connections = connections::open(load).await?;
     let start = Instant::now();
     let pacer = load.case.rps.map(|rps| {
         let pacer = Pacer::start(Schedule::new(start, f64::from(rps)), u64::MAX)?;
@@ -220,7 +216,7 @@ async fn drive(load: &Load, mut at: impl FnMut(Edge)) -> Result<Sample, LoadErro
     tokio::time::sleep_until(shared.until).await;
     let between = shared.answered.get() - before;
     at(Edge::End);
-    finish(workers, load.case.rps.is_some()).await;
+    finish(workers, !load.case.is_bulk()).await;
     let mut sample = shared.sample.borrow().clone();
     sample.between = between;
     if let Some(rps) = load.case.rps {
@@ -229,77 +225,11 @@ async fn drive(load: &Load, mut at: impl FnMut(Edge)) -> Result<Sample, LoadErro
     Ok(sample)
 }
 
-/// At a given rate what was due is waited for: its latency counts.
+/// Waits for what is in flight: at a given rate its latency counts, and hundreds of requests that are cut off are an attack to some.
 async fn finish(mut workers: JoinSet<()>, wait: bool) {
     if wait {
         let all = async { while workers.join_next().await.is_some() {} };
         tokio::time::timeout(PATIENCE, all).await.ok();
     }
     workers.shutdown().await;
-}
-
-enum Connection {
-    Http1(http1::Connection),
-    Http2(http2::Connection),
-    Tcp(tcp::Connection),
-}
-
-impl Connection {
-    /// A connection that has had a request answered, so that proxies are connected behind it as well.
-    async fn open(load: &Load) -> Result<Self, LoadError> {
-        Ok(match load.case.protocol {
-            Protocol::Http1 => {
-                let mut connection = http1::Connection::open(load).await?;
-                connection.exchange(load).await?;
-                Self::Http1(connection)
-            }
-            Protocol::Http2 | Protocol::Grpc => {
-                let connection = http2::Connection::open(load).await?;
-                connection.exchange(load).await?;
-                Self::Http2(connection)
-            }
-            Protocol::Tcp => Self::Tcp(tcp::Connection::open(load).await?),
-        })
-    }
-
-    /// As [`Self::open`], tried again: a thousand handshakes at once are more than some have the patience for.
-    async fn open_at_last(load: &Load) -> Result<Self, LoadError> {
-        for _ in 1..ATTEMPTS {
-            if let Ok(Ok(connection)) = tokio::time::timeout(PATIENCE, Self::open(load)).await {
-                return Ok(connection);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        match tokio::time::timeout(PATIENCE, Self::open(load)).await {
-            Ok(result) => result,
-            Err(_) => Err(LoadError::Answer(format!("no answer within {PATIENCE:?}"))),
-        }
-    }
-
-    fn work(self, shared: &Rc<Shared>, workers: &mut JoinSet<()>) {
-        match self {
-            Self::Http1(connection) => {
-                workers.spawn_local(http1::work(connection, shared.clone()));
-            }
-            Self::Http2(connection) => {
-                for _ in 0..shared.load.case.streams {
-                    workers.spawn_local(http2::work(connection.clone(), shared.clone()));
-                }
-            }
-            Self::Tcp(connection) => {
-                workers.spawn_local(tcp::work(connection, shared.clone()));
-            }
-        }
-    }
-}
-
-/// All connections, before the load begins: setting them up is not what is measured, unless it is.
-async fn connect(load: &Load) -> Result<Vec<Connection>, LoadError> {
-    let mut connections = Vec::with_capacity(load.case.connections);
-    while connections.len() < load.case.connections {
-        let count = CONNECTING.min(load.case.connections - connections.len());
-        let batch = (0..count).map(|_| Connection::open_at_last(load));
-        connections.extend(futures::future::try_join_all(batch).await?);
-    }
-    Ok(connections)
 }

@@ -175,9 +175,13 @@ where
     Ok(sender)
 }
 
+/// Without limits against attacks: one that was reached would end the connection that everyone uses.
 fn http2_server() -> conn::http2::Builder<LocalExecutor> {
     let mut builder = conn::http2::Builder::new(LocalExecutor);
-    builder.max_concurrent_streams(STREAMS);
+    builder
+        .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(None)
+        .max_local_error_reset_streams(None);
     builder
 }
 
