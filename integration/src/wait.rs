@@ -1,5 +1,7 @@
 //! Waiting for what must happen, never for time to pass.
 
+pub(crate) mod blocking;
+
 use std::{fmt::Display, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -11,9 +13,17 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 /// # Panics
 /// When it takes longer than [`DEADLINE`]; names `what` was waited for.
 pub async fn soon<F: Future>(what: impl Display, future: F) -> F::Output {
-    match timeout(DEADLINE, future).await {
+    within(DEADLINE, what, future).await
+}
+
+/// The output of `future`.
+///
+/// # Panics
+/// When it takes longer than `limit`; names `what` was waited for.
+pub async fn within<F: Future>(limit: Duration, what: impl Display, future: F) -> F::Output {
+    match timeout(limit, future).await {
         Ok(output) => output,
-        Err(_) => panic!("waited {DEADLINE:?} in vain for: {what}"),
+        Err(_) => panic!("waited {limit:?} in vain for: {what}"),
     }
 }
 

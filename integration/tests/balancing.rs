@@ -289,7 +289,7 @@ async fn a_failing_endpoint_gets_less() {
 }
 
 /// An application that answers with `name` after `time`.
-fn takes(time: Duration, name: &'static str) -> mesh_integration::Application {
+fn takes(time: Duration, name: &'static str) -> Application {
     app::http(move |_| async move {
         tokio::time::sleep(time).await;
         Response::new(full(name))

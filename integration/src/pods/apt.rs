@@ -4,12 +4,14 @@
 //! the machine has. Maintainer scripts don't run. The folder's name has the suite and a hash of the package list in it: another list is
 //! another folder, and both stay whole while two checkouts use them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use crate::cache;
 
 /// What tests ask for by name; apt adds what these need.
 pub(super) const PACKAGES: &[&str] = &[
@@ -52,26 +54,10 @@ const SUITE: &str = "bookworm";
 pub(super) fn programs(packages: &[&str]) -> Result<PathBuf, String> {
     let mut hash = DefaultHasher::new();
     (packages, LEFT_OUT).hash(&mut hash);
-    let cache = cache()?;
-    let folder = cache.join(format!("{SUITE}-{:08x}", hash.finish() as u32));
-    let failed = |what: &str, error: io::Error| format!("{what} in {} ({error})", cache.display());
-    fs::create_dir_all(&cache).map_err(|error| failed("can't make a folder", error))?;
-    let lock = File::create(cache.join("lock")).map_err(|error| failed("can't lock", error))?;
-    lock.lock().map_err(|error| failed("can't lock", error))?;
-    let complete = folder.join("complete");
-    if !complete.exists() {
-        let versions = fetch(&folder, packages)?;
-        fs::write(&complete, versions).map_err(|error| failed("can't write", error))?;
-    }
-    Ok(folder)
-}
-
-fn cache() -> Result<PathBuf, String> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let home = || Some(PathBuf::from(set("HOME")?).join(".cache"));
-    let cache = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    let cache = cache.ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    Ok(cache.join("mesh/pods"))
+    let name = format!("{SUITE}-{:08x}", hash.finish() as u32);
+    cache::filled(&Path::new("pods").join(name), |folder| {
+        fetch(folder, packages)
+    })
 }
 
 /// Returns the packages with their versions, one a line.

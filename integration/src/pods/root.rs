@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 
+use crate::binaries;
+
 /// The binaries under test, as they ship.
 const BINARIES: [&str; 3] = ["mesh-proxy", "mesh-controller", "mesh-identity"];
 /// Path of h2spec, which is built and no package; see the Makefile.
@@ -43,22 +45,9 @@ pub(super) fn enter_command() -> String {
     format!("nsenter --target {pid} --user --mount --net --pid --root --wd=/")
 }
 
-/// The binaries under test: beside this one, or where it is a test, beside its folder.
+/// The binaries under test.
 pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
-    let own = env::current_exe().map_err(|error| error.to_string())?;
-    let beside = own.parent().unwrap_or(Path::new("/"));
-    let folder = if beside.ends_with("deps") {
-        beside.parent().unwrap_or(beside)
-    } else {
-        beside
-    };
-    let find = |name| {
-        let path = folder.join(name);
-        let missing = || format!("{} is not built; run it by make", path.display());
-        path.is_file()
-            .then_some((name, path.clone()))
-            .ok_or_else(missing)
-    };
+    let find = |name| Ok((name, binaries::find(name, "test-pods")?));
     let h2spec = env::var_os(H2SPEC).filter(|path| !path.is_empty());
     let h2spec = h2spec.map(|path| Ok(("h2spec", PathBuf::from(path))));
     BINARIES.into_iter().map(find).chain(h2spec).collect()

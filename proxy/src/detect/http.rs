@@ -85,7 +85,7 @@ fn has_method(line: &[u8]) -> bool {
 }
 
 fn has_version(line: &[u8]) -> bool {
-    let mut words = line.rsplit(|byte| is_blank(byte));
+    let mut words = line.rsplit(is_blank);
     words.any(|word| word.starts_with(b"HTTP/"))
 }
 

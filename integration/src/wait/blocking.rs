@@ -1,4 +1,4 @@
-//! Waiting for what must happen, in threads; `crate::wait` does it in a runtime.
+//! Waiting for what must happen, in threads; [`super`] does it in a runtime.
 
 use std::fmt::Display;
 use std::thread::park_timeout;
@@ -31,7 +31,7 @@ pub fn until_some<T>(what: impl Display, mut attempt: impl FnMut() -> Option<T>)
     }
 }
 
-pub(super) fn until_some_within<T>(
+pub(crate) fn until_some_within<T>(
     limit: Duration,
     mut attempt: impl FnMut() -> Option<T>,
 ) -> Option<T> {

@@ -1,0 +1,169 @@
+//! What a scenario sees of the cluster.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Node as KubernetesNode};
+use kube::api::DeleteParams;
+use kube::{Api, Client};
+use parking_lot::Mutex;
+
+use super::images::{self, Registry};
+use super::isolation::STATE;
+use super::node::{self, Node};
+use super::space::{self, Space};
+use super::tools::Tools;
+use super::{manifests, report};
+
+/// A cluster, of which every scenario has a view of its own.
+#[derive(Clone)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+    /// The spaces of this scenario.
+    spaces: Arc<Mutex<Vec<Space>>>,
+}
+
+struct Shared {
+    client: Client,
+    registry: Registry,
+    /// None for somebody else's cluster.
+    node: Option<Node>,
+    keep: bool,
+}
+
+impl Cluster {
+    /// Our own: started in the namespaces that this process is in.
+    pub(super) async fn start(tools: &Tools, cgroup: &str, keep: bool) -> Result<Self, String> {
+        let dir = Path::new(STATE);
+        let importing = tools.clone();
+        let imported = tokio::task::spawn_blocking(move || images::import_all(&importing, dir));
+        let (node, client) = Node::start(tools, cgroup).await?;
+        imported.await.map_err(|error| error.to_string())??;
+        let registry = Registry::local();
+        let dns = include_str!("cluster/coredns.yaml")
+            .replace("$IMAGE", &registry.image(images::COREDNS));
+        manifests::apply(&client, "kube-system", &dns).await?;
+        let nodes = Api::<KubernetesNode>::all(client.clone());
+        node.until("the node to be ready", async || {
+            let found = nodes.get_opt(node::NAME).await;
+            found.is_ok_and(|found| found.is_some_and(|node| is_ready(&node)))
+        })
+        .await?;
+        let system = Api::<Deployment>::namespaced(client.clone(), "kube-system");
+        node.until("CoreDNS", async || {
+            let found = system.get("coredns").await;
+            found.is_ok_and(|found| space::is_rolled_out(&found))
+        })
+        .await?;
+        Ok(Self::new(client, registry, Some(node), keep))
+    }
+
+    /// Somebody else's.
+    pub(super) async fn connect(kubeconfig: &Path, registry: Registry) -> Result<Self, String> {
+        let client = node::client(kubeconfig).await?;
+        let version = client.apiserver_version().await;
+        let version = version.map_err(|error| format!("{} ({error})", kubeconfig.display()))?;
+        eprintln!(
+            "kubernetes: {} is {}",
+            kubeconfig.display(),
+            version.git_version
+        );
+        Ok(Self::new(client, registry, None, false))
+    }
+
+    fn new(client: Client, registry: Registry, node: Option<Node>, keep: bool) -> Self {
+        let shared = Shared {
+            client,
+            registry,
+            node,
+            keep,
+        };
+        Self {
+            shared: Arc::new(shared),
+            spaces: Arc::default(),
+        }
+    }
+
+    /// The same cluster, for another scenario.
+    pub(super) fn for_scenario(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            spaces: Arc::default(),
+        }
+    }
+
+    /// For all that has no helper here.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.shared.client.clone()
+    }
+
+    /// Full name of one of our images: `mesh-proxy`, `mesh-controller`, `mesh-identity`, `mesh-test-pod`.
+    #[must_use]
+    pub fn image(&self, name: &str) -> String {
+        self.shared.registry.image(name)
+    }
+
+    /// A new namespace, whose name begins with `name`; deleted after the scenario.
+    ///
+    /// # Panics
+    /// When the API server refuses it.
+    pub async fn space(&self, name: &str) -> Space {
+        let space = Space::create(self, name).await;
+        self.spaces.lock().push(space.clone());
+        space
+    }
+
+    /// What happened in the spaces of this scenario.
+    pub(super) async fn story(&self) -> String {
+        let spaces = self.spaces.lock().clone();
+        let mut story = String::new();
+        for space in spaces {
+            story += &report::story(&space).await;
+        }
+        if let Some(node) = &self.shared.node {
+            story += &node.tails();
+        }
+        story
+    }
+
+    /// Deletes the spaces of this scenario, without waiting for that; those of a failed one stay when the cluster does.
+    pub(super) async fn clean_up(&self, failed: bool) {
+        if failed && self.shared.keep {
+            return;
+        }
+        let spaces = std::mem::take(&mut *self.spaces.lock());
+        let namespaces = Api::<Namespace>::all(self.client());
+        for space in spaces {
+            let params = DeleteParams::background();
+            if let Err(error) = namespaces.delete(space.name(), &params).await {
+                eprintln!("namespace {} can't be deleted ({error})", space.name());
+            }
+        }
+    }
+
+    /// The administrator's kubeconfig for another port of this machine; none for somebody else's cluster.
+    pub(super) fn kubeconfig_at(&self, port: u16) -> Option<String> {
+        let node = self.shared.node.as_ref()?;
+        Some(node.credentials().kubeconfig_at(port))
+    }
+
+    /// What each process of the node has had resident at most.
+    pub(super) fn memory(&self) -> String {
+        let parts = self.shared.node.iter().flat_map(Node::memory);
+        let (mut text, mut total) = (String::new(), 0);
+        for (name, bytes) in parts {
+            total += bytes;
+            write!(text, "{name} {}, ", bytes / 1_000_000).expect("a string takes it");
+        }
+        format!("peak memory in MB: {text}together {}", total / 1_000_000)
+    }
+}
+
+fn is_ready(node: &KubernetesNode) -> bool {
+    let conditions = node.status.iter().flat_map(|status| &status.conditions);
+    let mut ready = conditions.flatten().filter(|each| each.type_ == "Ready");
+    ready.any(|each| each.status == "True")
+}

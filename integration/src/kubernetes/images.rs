@@ -1,0 +1,120 @@
+//! Which images there are, and how they get to where kubelet finds them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::archive::Image;
+use super::node;
+use super::tools::Tools;
+use crate::binaries;
+
+/// The binaries that ship, as images of the same names.
+const SHIPPED: [&str; 3] = ["mesh-proxy", "mesh-controller", "mesh-identity"];
+/// An application for scenarios, and the node's `pause`: `integration/src/bin/mesh-test-pod.rs`.
+pub(super) const TEST_POD: &str = "mesh-test-pod";
+/// CoreDNS.
+pub(super) const COREDNS: &str = "coredns";
+/// As in the Dockerfile.
+const SHIPPED_USER: &str = "2102";
+/// Any but that.
+const APP_USER: &str = "1000";
+
+/// Where images are named after.
+#[derive(Clone, Debug)]
+pub(super) struct Registry {
+    /// A prefix without the last slash.
+    pub(super) prefix: String,
+    pub(super) tag: String,
+}
+
+impl Registry {
+    /// None: images are imported into containerd.
+    pub(super) fn local() -> Self {
+        let (prefix, tag) = ("localhost".to_owned(), "dev".to_owned());
+        Self { prefix, tag }
+    }
+
+    /// Full name of an image.
+    pub(super) fn image(&self, name: &str) -> String {
+        format!("{}/{name}:{}", self.prefix, self.tag)
+    }
+}
+
+/// Name and path of the binaries that cargo has built.
+pub(super) fn ours() -> Result<Vec<(&'static str, PathBuf)>, String> {
+    let names = SHIPPED.into_iter().chain([TEST_POD]);
+    let find = |name| Ok((name, binaries::find(name, "test-kubernetes")?));
+    names.map(find).collect()
+}
+
+/// Makes our images and CoreDNS's, and gives them to containerd. Files are written to `dir` for that.
+pub(super) fn import_all(tools: &Tools, dir: &Path) -> Result<(), String> {
+    let mut binaries = ours()?;
+    binaries.push((COREDNS, tools.coredns()));
+    for (name, binary) in binaries {
+        let archive = write(name, &binary, &Registry::local(), dir)?;
+        node::import(&archive)?;
+        std::fs::remove_file(&archive).ok();
+    }
+    Ok(())
+}
+
+/// Makes our images and pushes them to a registry, by whichever of these programs there is.
+pub(super) fn push_all(registry: &Registry, dir: &Path) -> Result<(), String> {
+    for (name, binary) in ours()? {
+        let archive = write(name, &binary, registry, dir)?;
+        push(&archive, &registry.image(name))?;
+        std::fs::remove_file(&archive).ok();
+    }
+    Ok(())
+}
+
+fn write(name: &str, binary: &Path, registry: &Registry, dir: &Path) -> Result<PathBuf, String> {
+    let archive = dir.join(format!("{name}.tar"));
+    let image = Image {
+        binary,
+        name,
+        user: if SHIPPED.contains(&name) {
+            SHIPPED_USER
+        } else {
+            APP_USER
+        },
+    };
+    image.write(&registry.image(name), &archive)?;
+    Ok(archive)
+}
+
+fn push(archive: &Path, image: &str) -> Result<(), String> {
+    // On this machine a registry speaks plain HTTP, as Docker and containerd take for granted.
+    let local = image.starts_with("localhost") || image.starts_with("127.");
+    let (copy, upload) = match local {
+        true => ("--dest-tls-verify=false", "--tls-verify=false"),
+        false => ("--dest-tls-verify=true", "--tls-verify=true"),
+    };
+    let from = format!("docker-archive:{}", archive.display());
+    let to = format!("docker://{image}");
+    let path = archive.display().to_string();
+    let ways: [&[&[&str]]; 3] = [
+        &[&["skopeo", "copy", copy, &from, &to]],
+        &[
+            &["buildah", "pull", &from],
+            &["buildah", "push", upload, image, &to],
+        ],
+        &[
+            &["docker", "load", "--input", &path],
+            &["docker", "push", image],
+        ],
+    ];
+    let installed = |way: &&&[&[&str]]| Command::new(way[0][0]).arg("--version").output().is_ok();
+    let way = ways.iter().find(installed);
+    let way = way.ok_or("no skopeo, buildah or docker to push images with; install one")?;
+    for command in *way {
+        let output = Command::new(command[0]).args(&command[1..]).output();
+        let output = output.map_err(|error| format!("{} ({error})", command[0]))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(format!("`{}` failed: {}", command.join(" "), said.trim()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! Ring 3: a real Kubernetes. One cluster serves all scenarios, each in namespaces of its own.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
+
+use std::process::ExitCode;
+
+use mesh_integration::kubernetes;
+
+mod control_plane;
+mod node;
+mod pods;
+mod services;
+mod tokens;
+
+fn main() -> ExitCode {
+    let scenarios = [
+        node::scenarios(),
+        services::scenarios(),
+        pods::scenarios(),
+        tokens::scenarios(),
+        control_plane::scenarios(),
+    ];
+    kubernetes::main(scenarios.into_iter().flatten().collect())
+}
