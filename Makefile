@@ -32,6 +32,24 @@ endurance: ## Prove that nothing is dropped (ARGS="outage|restart|rotate|churn|a
 	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh -p mesh-bench --bin mesh --bin endurance
 	@$(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(PROFILE)/endurance $(or $(ARGS),all)
 
+# Proxies are compared as they ship, so ours is built alone and takes on no features of another's dependencies.
+BINARIES = $(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(PROFILE)
+
+.PHONY: bench
+bench: bench-build ## Measure against HAProxy, nginx and Envoy, no root needed (ARGS="--quick --filter grpc --json FILE")
+	@$(BINARIES)/bench $(ARGS)
+
+# A moment of every kind of load with every peer, so that the harness can't rot; its figures mean nothing.
+.PHONY: bench-smoke
+bench-smoke: bench-build ## Check that the benchmark works, in under 3 minutes
+	@$(BINARIES)/bench --smoke --results $(BINARIES)/bench-smoke $(ARGS)
+
+.PHONY: bench-build
+bench-build:
+	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh-proxy
+	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh-controller -p mesh-identity -p mesh-bench \
+		--bin mesh-controller --bin mesh-identity --bin bench --bin floor
+
 ## Check -------------------------------------------------------------------------------------------
 
 # Rings that need more than the toolchain come last; each target says what it lacks.

@@ -24,7 +24,7 @@ mod topology;
 pub use app::behaviour::Settings as ReplicaSettings;
 pub use error::LocalError;
 pub use http_get::{GetError, get};
-pub use load::{Count, Load, SharedStats, Stats};
+pub use load::{Count, Load, Pacer, Schedule, SharedStats, Stats};
 pub(crate) use manifests::Manifests;
 pub use memory::resident;
 pub use policy::Policy;

@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 /// The folder of this name, relative to the cache, after `fill` has filled it: once, and whoever comes second waits for the first.
 ///
 /// `fill` may find what an earlier attempt has left; it returns which versions it has taken, for people to look up in `complete`.
-pub(crate) fn filled(
+///
+/// # Errors
+/// Those of `fill`, and why the folder can't be made.
+pub fn filled(
     name: &Path,
     fill: impl FnOnce(&Path) -> Result<String, String>,
 ) -> Result<PathBuf, String> {

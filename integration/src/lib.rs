@@ -29,7 +29,7 @@ pub mod app;
 mod binaries;
 pub mod body;
 pub mod ca;
-mod cache;
+pub mod cache;
 pub mod client;
 pub mod control;
 pub mod framing;

@@ -21,7 +21,8 @@
 //! let said = client.run(["curl", "-sS", "http://web/"]).ok();
 //! assert_eq!(said, "nginx says hello\n");
 //! ```
-//! A test binary hands its tests to [`main`], which also looks at the arguments (they are those of `cargo test`).
+//! A test binary hands its tests to [`main`], which also looks at the arguments (they are those of `cargo test`). Another program uses
+//! [`place`] and [`start`], with programs of its own choice.
 
 mod apt;
 mod cluster;
@@ -44,12 +45,13 @@ mod root;
 mod service;
 
 pub use cluster::{Builder as ClusterBuilder, Cluster, Families};
-pub use enter::main;
+pub use enter::{Place, World, main, place, start};
 pub use libtest_mimic::Trial;
 pub use netns::Netns;
 pub use pod::{Pod, PodBuilder};
 pub use process::{Output, Process};
 pub use program::Program;
+pub use proxy::ProxyProgram;
 pub use service::ServiceBuilder;
 pub use wait::{until, until_some};
 

@@ -43,6 +43,12 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> Pid {
+        self.pid
+    }
+
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name

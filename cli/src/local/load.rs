@@ -19,7 +19,7 @@ mod pacer;
 mod stats;
 
 use client::{Client, Kind, Reply};
-use pacer::{Pacer, Schedule};
+pub use pacer::{Pacer, Schedule};
 pub use stats::{Count, Stats};
 
 /// Requests in flight at most; above it the sender waits.

@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 
 use crate::cache;
 
-/// What is asked for by name; apt adds what these need.
-const PACKAGES: &[&str] = &[
+/// What tests ask for by name; apt adds what these need.
+pub(super) const PACKAGES: &[&str] = &[
     "bash",
     "coreutils",
     "curl",
@@ -50,17 +50,20 @@ const LEFT_OUT: &[&str] = &[
 /// The suite that the list is for; the machine's own apt has to have it.
 const SUITE: &str = "bookworm";
 
-/// The folder, made if it isn't there yet. Whoever comes second waits for the first.
-pub(super) fn programs() -> Result<PathBuf, String> {
+/// The folder with these packages, made if it isn't there yet. Whoever comes second waits for the first.
+pub(super) fn programs(packages: &[&str]) -> Result<PathBuf, String> {
     let mut hash = DefaultHasher::new();
-    (PACKAGES, LEFT_OUT).hash(&mut hash);
+    (packages, LEFT_OUT).hash(&mut hash);
     let name = format!("{SUITE}-{:08x}", hash.finish() as u32);
-    cache::filled(&Path::new("pods").join(name), fetch)
+    cache::filled(&Path::new("pods").join(name), |folder| {
+        fetch(folder, packages)
+    })
 }
 
-fn fetch(folder: &Path) -> Result<String, String> {
+/// Returns the packages with their versions, one a line.
+fn fetch(folder: &Path, packages: &[&str]) -> Result<String, String> {
     eprintln!(
-        "pods: fetching Debian's programs into {}, once (130 MB)",
+        "pods: fetching Debian's programs into {}, once",
         folder.display()
     );
     let write = |error: io::Error| format!("can't write {} ({error})", folder.display());
@@ -74,7 +77,7 @@ fn fetch(folder: &Path) -> Result<String, String> {
     prepare(&root).map_err(write)?;
     apt(folder, &["update"])?;
     let mut install = vec!["--no-install-recommends", "--download-only", "install"];
-    install.extend(PACKAGES);
+    install.extend(packages);
     apt(folder, &install)?;
     let versions = unpack_all(&folder.join("archives"), &root)?;
     fs::remove_dir_all(folder.join("archives")).map_err(write)?;

@@ -21,18 +21,55 @@ use super::{apt, root};
 const STAGE: &str = "MESH_PODS_STAGE";
 /// Where the programs are, for stage 3.
 const PROGRAMS: &str = "MESH_PODS_PROGRAMS";
+/// What else stage 3 binds into its root folder: `FROM=TO`, a line each.
+const FILES: &str = "MESH_PODS_FILES";
 /// How many uids and gids there are inside.
 const IDS: u32 = 65_536;
 /// What stage 1 lacks when a run can't start.
 const LACKS: &str = "pods: can't run on this machine";
 
+/// Where this process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where the user started it.
+    Outside,
+    /// In namespaces of its own, with [`World`]'s programs as root folder.
+    Inside,
+}
+
+/// What is inside beside the binaries under test.
+#[derive(Clone, Debug, Default)]
+pub struct World<'a> {
+    /// Packages of Debian.
+    pub packages: &'a [&'a str],
+    /// Files and folders from outside, and where they are inside.
+    pub files: Vec<(PathBuf, PathBuf)>,
+    /// Variables of the environment.
+    pub variables: Vec<(&'a str, String)>,
+}
+
+/// Where this process is; builds the root folder when it has just come inside.
+///
+/// # Errors
+/// Why it can't be built, to be shown to the user.
+pub fn place() -> Result<Place, String> {
+    match env::var(STAGE).as_deref() {
+        Ok("mapped") => Err(mapped()),
+        Ok(_) => arrive().map(|()| Place::Inside),
+        Err(_) => Ok(Place::Outside),
+    }
+}
+
 /// Runs `tests` in namespaces of their own; the whole `main` of a test binary.
 #[must_use]
 pub fn main(tests: Vec<Trial>) -> ExitCode {
-    match env::var(STAGE).as_deref() {
-        Ok("mapped") => mapped(),
-        Ok(_) => inside(tests),
-        Err(_) => outside(tests),
+    match place() {
+        Ok(Place::Inside) => libtest_mimic::run(&Arguments::from_args(), tests).exit_code(),
+        Ok(Place::Outside) => outside(tests),
+        Err(error) => {
+            eprintln!("{LACKS}: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -41,7 +78,11 @@ fn outside(tests: Vec<Trial>) -> ExitCode {
     if arguments.list {
         return libtest_mimic::run(&arguments, tests).exit_code();
     }
-    match start() {
+    let world = World {
+        packages: apt::PACKAGES,
+        ..World::default()
+    };
+    match start(&world) {
         Ok(code) => code,
         Err(lacks) if env::var_os("CI").is_some() => {
             eprintln!("{LACKS}: {lacks}");
@@ -61,11 +102,21 @@ fn skipped(arguments: &Arguments, tests: Vec<Trial>) -> Conclusion {
     libtest_mimic::run(arguments, left_out.collect())
 }
 
-fn start() -> Result<ExitCode, String> {
+/// Starts this binary again inside `world`, with the same arguments, and waits for its end.
+///
+/// # Errors
+/// What this machine lacks for it, to be shown to the user.
+pub fn start(world: &World<'_>) -> Result<ExitCode, String> {
     root::binaries()?;
-    let programs = apt::programs()?;
+    let programs = apt::programs(world.packages)?;
+    let files = world.files.iter();
+    let files: Vec<String> = files
+        .map(|(from, to)| format!("{}={}", from.display(), to.display()))
+        .collect();
     let mut child = stage(Command::new("unshare").arg("--user"), "mapped")
         .env(PROGRAMS, programs)
+        .env(FILES, files.join("\n"))
+        .envs(world.variables.iter().cloned())
         .stdin(Stdio::piped())
         .spawn()
         .map_err(|error| format!("unshare ({error}); install util-linux"))?;
@@ -172,29 +223,26 @@ fn subordinate(path: &Path) -> Result<u32, String> {
     })
 }
 
-/// Byte by byte: what follows the line is for stage 3.
-fn mapped() -> ExitCode {
+/// Becomes stage 3; returns why it could not. Reads byte by byte: what follows the line is for stage 3.
+fn mapped() -> String {
     let mut byte = [0];
     if !matches!(io::stdin().read(&mut byte), Ok(1)) {
-        return ExitCode::FAILURE;
+        return "its user namespace was not mapped".to_owned();
     }
     let mut command = Command::new("unshare");
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child"]);
     let error = stage(&mut command, "inside").exec();
-    eprintln!("{LACKS}: unshare ({error})");
-    ExitCode::FAILURE
+    format!("unshare ({error})")
 }
 
-fn inside(tests: Vec<Trial>) -> ExitCode {
+fn arrive() -> Result<(), String> {
     std::thread::spawn(|| {
         io::copy(&mut io::stdin(), &mut io::sink()).ok();
         std::process::exit(1);
     });
     let programs = env::var_os(PROGRAMS).map(PathBuf::from);
-    let programs = programs.expect("stage 1 sets it");
-    if let Err(error) = root::enter(&programs) {
-        eprintln!("{LACKS}: {error}");
-        return ExitCode::FAILURE;
-    }
-    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+    let files = env::var(FILES).unwrap_or_default();
+    let files = files.lines().filter_map(|line| line.split_once('='));
+    let files: Vec<_> = files.map(|(from, to)| (from.into(), to.into())).collect();
+    root::enter(&programs.expect("stage 1 sets it"), &files)
 }

@@ -66,7 +66,8 @@ impl Netns {
     }
 
     /// The body that a plain HTTP server answers with, if its status is 200.
-    pub(super) fn get(&self, addr: SocketAddr, path: &str) -> Option<String> {
+    #[must_use]
+    pub fn get(&self, addr: SocketAddr, path: &str) -> Option<String> {
         let mut stream = self.connect(addr).ok()?;
         write!(
             stream,
@@ -86,7 +87,10 @@ impl Netns {
     }
 
     /// Applies nftables rules in this namespace.
-    pub(super) fn nft(&self, rules: &str) {
+    ///
+    /// # Panics
+    /// When they are wrong.
+    pub fn nft(&self, rules: &str) {
         self.within(|| pipe_to(Command::new("nft").args(["-f", "-"]), rules));
     }
 

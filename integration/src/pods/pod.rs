@@ -215,6 +215,7 @@ impl Pod {
             ips,
             ports: &self.ports(),
             settings: &spec.settings,
+            program: &spec.program,
         };
         let proxy = proxy::start(&facts, &shared.control, netns, dir);
         *self.0.proxy.lock() = Some(Arc::new(proxy));
@@ -261,8 +262,8 @@ impl Pod {
         text
     }
 
-    /// Ends all that runs in it.
-    pub(super) fn end(&self) {
+    /// Ends all that runs in it, and that nobody else holds.
+    pub fn end(&self) {
         self.0.processes.lock().clear();
         self.0.proxy.lock().take();
     }

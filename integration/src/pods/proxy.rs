@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
 
+use rcgen::{CertificateParams, KeyPair};
+
 use super::control::ControlPlane;
 use super::identities::{control_plane, identity};
 use super::manifests::NAMESPACE;
@@ -16,6 +18,24 @@ const UID: u32 = 2102;
 /// Its admin port.
 pub(super) const ADMIN: u16 = 4191;
 
+/// The program that is a pod's proxy.
+#[derive(Clone, Debug)]
+pub struct ProxyProgram {
+    /// What to run, and its arguments.
+    pub command: Vec<String>,
+    /// Before the name of each setting in its environment.
+    pub prefix: &'static str,
+}
+
+impl Default for ProxyProgram {
+    fn default() -> Self {
+        Self {
+            command: vec![binary("mesh-proxy")],
+            prefix: "MESH_PROXY_",
+        }
+    }
+}
+
 /// What a proxy is told about its pod.
 #[derive(Debug)]
 pub(super) struct ProxyFacts<'a> {
@@ -25,6 +45,7 @@ pub(super) struct ProxyFacts<'a> {
     pub(super) ports: &'a [u16],
     /// What a test sets, without the prefix.
     pub(super) settings: &'a [(String, String)],
+    pub(super) program: &'a ProxyProgram,
 }
 
 pub(super) fn start(
@@ -33,7 +54,12 @@ pub(super) fn start(
     netns: &Netns,
     dir: &Path,
 ) -> Process {
-    let mut command = Command::new(binary("mesh-proxy"));
+    let ProxyProgram {
+        command: words,
+        prefix,
+    } = facts.program;
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
     command.current_dir(dir).env_clear();
     let settings = listeners(facts).into_iter();
     let settings = settings.chain(upstream(facts, control)).chain([
@@ -41,12 +67,42 @@ pub(super) fn start(
         ("SHUTDOWN_ENDPOINT_ENABLED", "true".to_owned()),
     ]);
     for (name, value) in settings {
-        command.env(format!("MESH_PROXY_{name}"), value);
+        command.env(format!("{prefix}{name}"), value);
+    }
+    if prefix.starts_with("LINKERD2") {
+        for (name, value) in own_key(facts, control, dir) {
+            command.env(format!("{prefix}{name}"), value);
+        }
     }
     for (name, value) in facts.settings {
-        command.env(format!("MESH_PROXY_{name}"), value);
+        command.env(format!("{prefix}{name}"), value);
     }
     process::start("proxy", command, UID, netns, dir)
+}
+
+/// Linkerd's proxy does not make its key: something else beside it does, and puts it into a folder.
+fn own_key(
+    facts: &ProxyFacts<'_>,
+    control: &ControlPlane,
+    dir: &Path,
+) -> [(&'static str, String); 2] {
+    let key = KeyPair::generate().unwrap();
+    let request = CertificateParams::new(vec![identity(facts.account)])
+        .and_then(|params| params.serialize_request(&key))
+        .unwrap();
+    for (name, bytes) in [
+        ("key.p8", key.serialize_der()),
+        ("csr.der", request.der().to_vec()),
+    ] {
+        let path = dir.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        std::os::unix::fs::chown(path, Some(UID), Some(UID)).unwrap();
+    }
+    let anchors = std::fs::read_to_string(control.identities().trust_anchors());
+    [
+        ("IDENTITY_DIR", dir.display().to_string()),
+        ("IDENTITY_TRUST_ANCHORS", anchors.unwrap()),
+    ]
 }
 
 fn listeners(facts: &ProxyFacts<'_>) -> [(&'static str, String); 5] {

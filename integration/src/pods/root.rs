@@ -53,8 +53,8 @@ pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
     BINARIES.into_iter().map(find).chain(h2spec).collect()
 }
 
-/// Makes the root folder and changes into it.
-pub(super) fn enter(programs: &Path) -> Result<(), String> {
+/// Makes the root folder, with `files` from outside bound into it, and changes into it.
+pub(super) fn enter(programs: &Path, files: &[(PathBuf, PathBuf)]) -> Result<(), String> {
     // The outer /proc still tells the pid that this process has outside.
     if let Ok(pid) = fs::read_link("/proc/self") {
         OUTER_PID.get_or_init(|| pid.display().to_string());
@@ -66,7 +66,12 @@ pub(super) fn enter(programs: &Path) -> Result<(), String> {
     )
     .map_err(|error| format!("mounts can't be made private ({error})"))?;
     let root = layers(programs)?;
-    let steps = fill(&root, &binaries);
+    let steps = fill(&root, &binaries).and_then(|()| {
+        files.iter().try_for_each(|(from, to)| {
+            let to = root.join(to.strip_prefix("/").unwrap_or(to));
+            bind(from, &to)
+        })
+    });
     steps.map_err(|error| format!("the root folder can't be made ({error})"))?;
     rustix::process::chroot(&root)
         .and_then(|()| rustix::process::chdir("/"))
@@ -145,6 +150,10 @@ fn fill(root: &Path, binaries: &[(&str, PathBuf)]) -> io::Result<()> {
 }
 
 fn bind(from: &Path, to: &Path) -> io::Result<()> {
-    File::create(to)?;
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+    } else {
+        File::create(to)?;
+    }
     Ok(mount_bind(from, to)?)
 }

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 /// Longer than anything here takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(40);
-/// Between looks.
+/// Between looks; shorter at first, because how long a start takes is measured by this.
 const PAUSE: Duration = Duration::from_millis(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Waits until `holds`.
 ///
@@ -35,6 +36,7 @@ pub(crate) fn until_some_within<T>(
     mut attempt: impl FnMut() -> Option<T>,
 ) -> Option<T> {
     let deadline = Instant::now() + limit;
+    let mut pause = FIRST_PAUSE;
     loop {
         if let Some(value) = attempt() {
             return Some(value);
@@ -42,6 +44,7 @@ pub(crate) fn until_some_within<T>(
         if Instant::now() > deadline {
             return None;
         }
-        park_timeout(PAUSE);
+        park_timeout(pause);
+        pause = PAUSE.min(pause.mul_f64(1.2));
     }
 }

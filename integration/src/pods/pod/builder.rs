@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::cluster::Cluster;
 use super::super::interception::intercept;
 use super::super::program::Program;
+use super::super::proxy::ProxyProgram;
 use super::Pod;
 
 /// What a builder has been told.
@@ -19,6 +20,7 @@ pub(super) struct Spec {
     pub(super) interception: Vec<String>,
     pub(super) outside: Vec<IpAddr>,
     pub(super) delay: Option<Duration>,
+    pub(super) program: ProxyProgram,
 }
 
 /// A pod to be; [`PodBuilder::start`] makes it.
@@ -40,6 +42,7 @@ impl<'a> PodBuilder<'a> {
             interception: Vec::new(),
             outside: Vec::new(),
             delay: None,
+            program: ProxyProgram::default(),
         };
         Self {
             cluster,
@@ -81,6 +84,13 @@ impl<'a> PodBuilder<'a> {
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.spec.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Another program as its proxy, told the same.
+    #[must_use]
+    pub fn proxy(mut self, program: ProxyProgram) -> Self {
+        self.spec.program = program;
         self
     }
 
