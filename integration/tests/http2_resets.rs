@@ -12,14 +12,11 @@ use mesh_integration::{
     wait::{soon, until},
     web,
 };
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Notify};
 
 /// An h2 connection, for what hyper hides.
 async fn h2(addr: std::net::SocketAddr) -> h2::client::SendRequest<Bytes> {
@@ -66,12 +63,17 @@ async fn a_reset_of_the_server_reaches_the_client_with_its_reason() {
 
 #[tokio::test]
 async fn a_reset_in_the_middle_of_the_answer_reaches_the_client() {
-    let pair = Pair::start(h2_app(|_, mut rsp| async move {
-        let mut body = rsp.send_response(Response::new(()), false).unwrap();
-        body.send_data("part".into(), false).unwrap();
-        // Sent first: a reset throws away what is queued.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        body.send_reset(h2::Reason::INTERNAL_ERROR);
+    // A reset throws away what is queued, so it comes when that is there.
+    let arrived = Arc::new(Notify::new());
+    let received = arrived.clone();
+    let pair = Pair::start(h2_app(move |_, mut rsp| {
+        let arrived = arrived.clone();
+        async move {
+            let mut body = rsp.send_response(Response::new(()), false).unwrap();
+            body.send_data("part".into(), false).unwrap();
+            arrived.notified().await;
+            body.send_reset(h2::Reason::INTERNAL_ERROR);
+        }
     }))
     .await;
     let mut send = h2(pair.client.outbound_addr()).await;
@@ -79,6 +81,7 @@ async fn a_reset_in_the_middle_of_the_answer_reaches_the_client() {
     let mut body = soon("the head", rsp).await.unwrap().into_body();
     let mut end = soon("data", body.data()).await.unwrap();
     assert_eq!(end.unwrap(), "part");
+    received.notify_one();
     end = soon("the reset", body.data()).await.expect("no clean end");
     assert_eq!(end.unwrap_err().reason(), Some(h2::Reason::INTERNAL_ERROR));
 }

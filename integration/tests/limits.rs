@@ -72,8 +72,7 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
 async fn connections_of_peers_beyond_the_limit_wait_for_a_place() {
     let pair = pair(app::says("hi"), "INBOUND_MAX_CONNECTIONS", 1).await;
     let held = Raw::connect(pair.server.inbound_addr()).await;
-    // Let it be accepted first.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // It is accepted first: connections are in the order in which they came.
     let uri = web("/");
     let request = pair.client.get(&uri);
     tokio::pin!(request);

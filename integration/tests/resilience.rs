@@ -166,9 +166,15 @@ async fn requests_in_flight_end_before_the_proxy_does() {
     let one = tokio::spawn(async move { whole(http1.send(get(&web("/"))).await).await });
     let two = tokio::spawn(async move { whole(http2.send(get(&web("/"))).await).await });
     until("both requests", || begun.load(Relaxed) == 2).await;
+    let addrs = [pair.client.outbound_addr(), pair.server.inbound_addr()];
     pair.client.stop();
     pair.server.stop();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    for addr in addrs {
+        eventually("the drain", async || {
+            tokio::net::TcpStream::connect(addr).await.err()
+        })
+        .await;
+    }
     release.notify_waiters();
     let rsp = one.await.unwrap();
     assert_eq!(

@@ -49,36 +49,29 @@ fn mistakes(text: &str) -> Vec<String> {
     wrong.iter().map(ToString::to_string).collect()
 }
 
-#[test]
-fn files_are_annotated_as_recorded() {
+fn assert_recorded(prefix: &str, manual: bool) {
     for name in INPUTS {
-        let output = done(&source(name), &action(false));
+        let output = done(&source(name), &action(manual));
         let report: String = output
             .report
             .iter()
             .map(|line| format!("# {line}\n"))
             .collect();
         assert_golden(
-            &format!("inject-{name}"),
+            &format!("{prefix}-{name}"),
             &format!("{}{report}", output.text),
         );
     }
 }
 
 #[test]
+fn files_are_annotated_as_recorded() {
+    assert_recorded("inject", false);
+}
+
+#[test]
 fn proxies_are_written_as_recorded() {
-    for name in INPUTS {
-        let output = done(&source(name), &action(true));
-        let report: String = output
-            .report
-            .iter()
-            .map(|line| format!("# {line}\n"))
-            .collect();
-        assert_golden(
-            &format!("inject-manual-{name}"),
-            &format!("{}{report}", output.text),
-        );
-    }
+    assert_recorded("inject-manual", true);
 }
 
 /// Comments and layout survive both ways, to the byte. (An empty `annotations:`

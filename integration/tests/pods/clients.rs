@@ -55,11 +55,6 @@ fn nghttp(way: Way) {
 
 fn h2load(way: Way, how: &str, url: &str) {
     let two = Two::start(way, programs::nginx(), &PORTS);
-    // What comes before the endpoint is known waits in a queue of 100, and 400 would not fit.
-    two.client.run(["curl", "-sS", "http://web/"]).ok();
-    two.client
-        .run(["curl", "-sS", "--http2-prior-knowledge", "http://web:81/"])
-        .ok();
     let said = two
         .client
         .run(["h2load", "--requests=3000", "--clients=20", how, url])

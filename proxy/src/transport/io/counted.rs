@@ -1,6 +1,6 @@
 //! Counting the bytes of a stream.
 
-use super::Io;
+use super::{Io, forward};
 use metrics::Counter;
 use std::{
     io::{self, IoSlice},
@@ -94,13 +94,7 @@ impl<I: AsyncWrite + Unpin, C: CountBytes> AsyncWrite for Counted<I, C> {
         self.io.is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
+    forward!(io: flush, shutdown);
 }
 
 impl<I: Io, C: CountBytes> Io for Counted<I, C> {

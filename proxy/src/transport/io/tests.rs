@@ -40,7 +40,7 @@ async fn vectored_writes_stay_vectored_and_are_counted() {
     let mut io = Prefixed::new(counted, Bytes::new());
     assert!(io.is_write_vectored());
     let n = io
-        .write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"cde")])
+        .write_vectored(&[io::IoSlice::new(b"ab"), io::IoSlice::new(b"cde")])
         .await
         .unwrap();
     assert_eq!((n, writes()), (5, 5));
