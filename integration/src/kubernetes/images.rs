@@ -10,7 +10,7 @@ use crate::binaries;
 
 /// The binaries that ship, as images of the same names.
 const SHIPPED: [&str; 3] = ["mesh-proxy", "mesh-controller", "mesh-identity"];
-/// An application for scenarios, and the node's `pause`: `integration/src/bin/mesh-test-pod.rs`.
+/// An application for scenarios, and the node's `pause`: `integration/src/bin/mesh-test-pod/main.rs`.
 pub(super) const TEST_POD: &str = "mesh-test-pod";
 /// CoreDNS.
 pub(super) const COREDNS: &str = "coredns";
@@ -40,16 +40,20 @@ impl Registry {
     }
 }
 
-/// Name and path of the binaries that cargo has built.
-pub(super) fn ours() -> Result<Vec<(&'static str, PathBuf)>, String> {
-    let names = SHIPPED.into_iter().chain([TEST_POD]);
+/// Names of our images.
+pub(super) fn ours() -> impl Iterator<Item = &'static str> {
+    SHIPPED.into_iter().chain([TEST_POD])
+}
+
+/// Name and path of the binaries for them, which cargo has built.
+pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
     let find = |name| Ok((name, binaries::find(name, "test-kubernetes")?));
-    names.map(find).collect()
+    ours().map(find).collect()
 }
 
 /// Makes our images and CoreDNS's, and gives them to containerd. Files are written to `dir` for that.
 pub(super) fn import_all(tools: &Tools, dir: &Path) -> Result<(), String> {
-    let mut binaries = ours()?;
+    let mut binaries = binaries()?;
     binaries.push((COREDNS, tools.coredns()));
     for (name, binary) in binaries {
         let archive = write(name, &binary, &Registry::local(), dir)?;
@@ -61,7 +65,7 @@ pub(super) fn import_all(tools: &Tools, dir: &Path) -> Result<(), String> {
 
 /// Makes our images and pushes them to a registry, by whichever of these programs there is.
 pub(super) fn push_all(registry: &Registry, dir: &Path) -> Result<(), String> {
-    for (name, binary) in ours()? {
+    for (name, binary) in binaries()? {
         let archive = write(name, &binary, registry, dir)?;
         push(&archive, &registry.image(name))?;
         std::fs::remove_file(&archive).ok();

@@ -54,6 +54,11 @@ impl Tools {
         self.kubernetes.join(name)
     }
 
+    /// Where they are.
+    pub(super) fn kubernetes_folder(&self) -> &Path {
+        &self.kubernetes
+    }
+
     /// The static binary of CoreDNS.
     pub(super) fn coredns(&self) -> PathBuf {
         self.coredns.join("coredns")
