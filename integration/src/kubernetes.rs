@@ -26,6 +26,7 @@
 mod archive;
 mod cluster;
 mod debian;
+mod dockerfile;
 mod exec;
 mod external;
 mod forward;

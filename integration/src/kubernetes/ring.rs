@@ -23,7 +23,11 @@ use super::{forward, isolation, leftovers, report};
 /// The pid of stage 1, which tells stage 2 that it is stage 2.
 const OUTER_PID: &str = "MESH_KUBERNETES_OUTER_PID";
 /// Where the programs are, for stage 2.
-const TOOLS: [&str; 2] = ["MESH_KUBERNETES_PROGRAMS", "MESH_KUBERNETES_COREDNS"];
+const TOOLS: [&str; 3] = [
+    "MESH_KUBERNETES_PROGRAMS",
+    "MESH_KUBERNETES_COREDNS",
+    "MESH_KUBERNETES_BUSYBOX",
+];
 /// The port outside that leads to the API server; set to keep the cluster.
 const PORT: &str = "MESH_KUBERNETES_PORT";
 /// Leaves the cluster up after the tests.
