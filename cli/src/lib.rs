@@ -11,6 +11,7 @@ mod demo;
 #[cfg(test)]
 mod golden;
 mod inject;
+mod install;
 pub mod local;
 mod manifest;
 
