@@ -24,6 +24,7 @@
 //! ```
 
 mod archive;
+mod capture;
 mod cluster;
 mod debian;
 mod dockerfile;
@@ -44,6 +45,7 @@ mod shell;
 mod space;
 mod tools;
 
+pub use capture::Capture;
 pub use cluster::Cluster;
 pub use exec::Output;
 pub use mesh::{Mesh, PROXY};

@@ -11,6 +11,7 @@ use kube::{Api, Client};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
+use super::capture::Capture;
 use super::exec::Output;
 use super::images::{self, Registry};
 use super::isolation::STATE;
@@ -132,7 +133,7 @@ impl Cluster {
             Some(_) => "Never",
             None => "IfNotPresent",
         };
-        format!("--registry {prefix} --version {tag} --image-pull-policy {policy}")
+        format!("--registry {prefix} --tag {tag} --image-pull-policy {policy}")
     }
 
     /// The installed mesh, which is one for all scenarios.
@@ -154,6 +155,16 @@ impl Cluster {
             .as_ref()
             .map(Node::restart_api_server)
             .is_some()
+    }
+
+    /// Looks for texts in the packets between pods; none in somebody else's cluster, whose nodes are elsewhere.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    #[must_use]
+    pub fn capture(&self, texts: &[&str]) -> Option<Capture> {
+        self.shared.node.as_ref()?;
+        Some(Capture::start(texts).unwrap())
     }
 
     /// Runs lines of bash with `mesh`, `kubectl` and `KUBECONFIG` for this cluster.

@@ -10,8 +10,8 @@ use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
 use super::cluster::Cluster;
-use super::exec::Output;
 use super::space::Space;
+use crate::metrics;
 
 /// Namespace of the control plane.
 pub(super) const NAMESPACE: &str = "mesh";
@@ -93,21 +93,19 @@ impl Mesh {
             .await;
     }
 
-    /// The proxy's metrics of a pod of which a container is our test pod.
+    /// The sum of a metric of a pod's proxy, over the samples that have these labels (`tls="true"`). A container of the pod is our test pod.
     ///
     /// # Panics
     /// When it can't be asked.
-    pub async fn metrics(&self, space: &Space, pod: &str, container: &str) -> String {
+    pub async fn metric(
+        &self,
+        (space, pod, container): (&Space, &str, &str),
+        name: &str,
+        labels: &[&str],
+    ) -> u64 {
         let get = ["/mesh-test-pod", "get", "http://127.0.0.1:4191/metrics"];
-        space.exec(pod, container, &get).await.ok()
-    }
-
-    /// Runs lines of shell; as [`Cluster::sh`].
-    ///
-    /// # Panics
-    /// As there.
-    pub async fn sh(&self, lines: &str) -> Output {
-        self.cluster.sh(lines).await
+        let metrics = space.exec(pod, container, &get).await.ok();
+        metrics::sum(&metrics, name, labels)
     }
 }
 

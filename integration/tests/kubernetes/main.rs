@@ -6,7 +6,10 @@ use std::process::ExitCode;
 
 use mesh_integration::kubernetes;
 
+mod churn;
 mod control_plane;
+mod load;
+mod meshed;
 mod node;
 mod pods;
 mod services;
@@ -19,6 +22,8 @@ fn main() -> ExitCode {
         pods::scenarios(),
         tokens::scenarios(),
         control_plane::scenarios(),
+        meshed::scenarios(),
+        churn::scenarios(),
     ];
     kubernetes::main(scenarios.into_iter().flatten().collect())
 }
