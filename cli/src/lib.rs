@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod cluster;
 mod commands;
 mod demo;
 #[cfg(test)]
