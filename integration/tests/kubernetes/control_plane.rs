@@ -14,7 +14,10 @@ async fn starts(cluster: Cluster) {
     let pods = mesh.control_plane().api::<Pod>();
     let pods = pods.list(&ListParams::default()).await.unwrap();
     let statuses = pods.items.into_iter().filter_map(|pod| pod.status);
-    for container in statuses.filter_map(|status| status.container_statuses).flatten() {
+    for container in statuses
+        .filter_map(|status| status.container_statuses)
+        .flatten()
+    {
         assert_eq!(container.restart_count, 0, "{container:?}");
     }
 
@@ -22,7 +25,12 @@ async fn starts(cluster: Cluster) {
     space.apply(include_str!("pods/client.yaml")).await;
     space.ready_pod("client").await;
     let url = "http://mesh-identity-headless.mesh:9990/metrics";
-    let metrics = space.exec("client", "client", &["/mesh-test-pod", "get", url]).await.ok();
-    let mut issued = metrics.lines().filter(|line| line.starts_with("identity_certificates_total"));
+    let metrics = space
+        .exec("client", "client", &["/mesh-test-pod", "get", url])
+        .await
+        .ok();
+    let mut issued = metrics
+        .lines()
+        .filter(|line| line.starts_with("identity_certificates_total"));
     assert!(issued.any(|line| !line.ends_with(" 0")), "{metrics}");
 }

@@ -6,14 +6,18 @@ use std::process::ExitCode;
 
 use mesh_integration::kubernetes;
 
+mod api_server;
 mod churn;
 mod control_plane;
+mod identity;
 mod load;
 mod meshed;
 mod node;
 mod pods;
+mod rotation;
 mod services;
 mod tokens;
+mod upgrade;
 
 fn main() -> ExitCode {
     let scenarios = [
@@ -23,7 +27,12 @@ fn main() -> ExitCode {
         tokens::scenarios(),
         control_plane::scenarios(),
         meshed::scenarios(),
+        identity::scenarios(),
         churn::scenarios(),
+        // Those that run alone, in this order.
+        rotation::scenarios(),
+        api_server::scenarios(),
+        upgrade::scenarios(),
     ];
     kubernetes::main(scenarios.into_iter().flatten().collect())
 }

@@ -26,10 +26,15 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 /// The namespace of `shop.yaml`, all of it in the mesh.
 pub(crate) async fn shop(mesh: &Mesh, name: &str) -> Space {
     let space = mesh.space(name).await;
+    shop_in(&space).await;
+    space
+}
+
+/// The same in a namespace that is there.
+pub(crate) async fn shop_in(space: &Space) {
     space.apply(include_str!("meshed/shop.yaml")).await;
     space.rolled_out("web").await;
     space.rolled_out("client").await;
-    space
 }
 
 /// Name of the client's pod, or of another Deployment's.
@@ -70,9 +75,7 @@ async fn outbound(mesh: &Mesh, space: &Space, labels: &[&str]) -> u64 {
 async fn an_annotation_encrypts(cluster: Cluster) {
     let mesh = cluster.mesh().await;
     let space = cluster.space("wire").await;
-    space.apply(include_str!("meshed/shop.yaml")).await;
-    space.rolled_out("web").await;
-    space.rolled_out("client").await;
+    shop_in(&space).await;
     let web = identity(&space, "web");
     let (before, after) = ("plain-as-day-before", "plain-as-day-after");
     let capture = cluster.capture(&[before, after, &web]);
@@ -170,7 +173,9 @@ async fn a_service_marks_a_port_opaque(cluster: Cluster) {
     let client = format!("client_id=\"{}\"", identity(&space, "client"));
     let labels = ["target_port=\"7000\"", &*client];
     let name = "inbound_tcp_transport_header_connections_total";
-    let opaque = mesh.metric((&space, &greeter, "greeter"), name, &labels).await;
+    let opaque = mesh
+        .metric((&space, &greeter, "greeter"), name, &labels)
+        .await;
     assert_eq!(opaque, 1);
 }
 
