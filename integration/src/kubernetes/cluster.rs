@@ -37,8 +37,8 @@ struct Shared {
     /// None for somebody else's cluster.
     node: Option<Node>,
     keep: bool,
-    /// Installed by whoever wants it first.
-    mesh: OnceCell<Result<(), String>>,
+    /// Installed by whoever wants it first; what there was before.
+    mesh: OnceCell<Result<Vec<String>, String>>,
 }
 
 impl Cluster {
@@ -136,6 +136,22 @@ impl Cluster {
         format!("--registry {prefix} --tag {tag} --image-pull-policy {policy}")
     }
 
+    /// The same as lines of shell that export them as variables.
+    #[must_use]
+    pub fn install_variables(&self) -> String {
+        let flags = self.install_flags();
+        let mut words = flags.split(' ');
+        let mut lines = String::new();
+        while let (Some(flag), Some(value)) = (words.next(), words.next()) {
+            let name = flag
+                .trim_start_matches('-')
+                .replace('-', "_")
+                .to_uppercase();
+            writeln!(lines, "export MESH_{name}={value}").expect("a string takes it");
+        }
+        lines
+    }
+
     /// The installed mesh, which is one for all scenarios.
     ///
     /// # Panics
@@ -165,6 +181,22 @@ impl Cluster {
     pub fn capture(&self, texts: &[&str]) -> Option<Capture> {
         self.shared.node.as_ref()?;
         Some(Capture::start(texts).unwrap())
+    }
+
+    /// All objects, as `KIND NAMESPACE NAME`, but events.
+    ///
+    /// # Panics
+    /// When they can't be listed.
+    pub async fn objects(&self) -> Vec<String> {
+        let listed = self.sh(include_str!("cluster/objects.sh")).await.ok();
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// Those of [`Cluster::objects`] that there were when the mesh was installed; none when it never was.
+    #[must_use]
+    pub fn objects_before_mesh(&self) -> Option<&[String]> {
+        let installed = self.shared.mesh.get()?.as_ref();
+        installed.ok().map(Vec::as_slice)
     }
 
     /// Runs lines of bash with `mesh`, `kubectl` and `KUBECONFIG` for this cluster.

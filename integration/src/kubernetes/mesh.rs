@@ -33,8 +33,9 @@ impl Mesh {
         }
     }
 
-    /// `mesh install | kubectl apply -f -`, and waits until everything is ready.
-    pub(super) async fn install(&self) -> Result<(), String> {
+    /// `mesh install | kubectl apply -f -`, and waits until everything is ready. Returns the objects that there were before.
+    pub(super) async fn install(&self) -> Result<Vec<String>, String> {
+        let before = self.cluster.objects().await;
         let line = format!(
             "mesh install {} | kubectl apply -f -",
             self.cluster.install_flags()
@@ -44,7 +45,7 @@ impl Mesh {
             return Err(installed.to_string());
         }
         self.rolled_out().await;
-        Ok(())
+        Ok(before)
     }
 
     /// Waits until the control plane has all its pods.

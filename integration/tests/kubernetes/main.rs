@@ -9,6 +9,7 @@ use mesh_integration::kubernetes;
 mod api_server;
 mod churn;
 mod control_plane;
+mod getting_started;
 mod identity;
 mod load;
 mod meshed;
@@ -17,6 +18,7 @@ mod pods;
 mod rotation;
 mod services;
 mod tokens;
+mod uninstall;
 mod upgrade;
 
 fn main() -> ExitCode {
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
         rotation::scenarios(),
         api_server::scenarios(),
         upgrade::scenarios(),
+        // After this there is no mesh.
+        uninstall::scenarios(),
+        getting_started::scenarios(),
     ];
     kubernetes::main(scenarios.into_iter().flatten().collect())
 }
