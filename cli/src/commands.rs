@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 mod completion;
 mod demo;
+mod diagnostics;
 mod identity;
 mod inject;
 mod install;
@@ -19,6 +20,8 @@ mod version;
 pub(crate) enum Command {
     Completion(completion::Args),
     Demo(demo::Args),
+    #[command(subcommand)]
+    Diagnostics(diagnostics::Command),
     #[command(subcommand)]
     Identity(identity::Command),
     Inject(inject::Args),
@@ -34,6 +37,7 @@ impl Command {
         match self {
             Self::Completion(args) => completion::run(&args),
             Self::Demo(args) => finish(demo::run(args)),
+            Self::Diagnostics(command) => finish(diagnostics::run(&command)),
             Self::Identity(command) => finish(identity::run(command)),
             Self::Inject(args) => finish(inject::inject(args)),
             Self::Uninject(args) => finish(inject::uninject(&args)),
