@@ -12,7 +12,10 @@ mod identity;
 mod inject;
 mod install;
 mod output;
+mod prune;
 mod run;
+mod uninstall;
+mod upgrade;
 mod version;
 
 /// What `mesh` can do.
@@ -27,6 +30,9 @@ pub(crate) enum Command {
     Inject(inject::Args),
     Uninject(inject::UninjectArgs),
     Install(Box<install::Args>),
+    Upgrade(Box<upgrade::Args>),
+    Prune(prune::Args),
+    Uninstall(uninstall::Args),
     Version(version::Args),
     #[command(subcommand, hide = true)]
     Run(run::Command),
@@ -42,6 +48,9 @@ impl Command {
             Self::Inject(args) => finish(inject::inject(args)),
             Self::Uninject(args) => finish(inject::uninject(&args)),
             Self::Install(args) => finish(install::run(&args)),
+            Self::Upgrade(args) => finish(upgrade::run(&args)),
+            Self::Prune(args) => finish(prune::run(&args)),
+            Self::Uninstall(args) => finish(uninstall::run(&args)),
             Self::Version(args) => finish(version::run(&args)),
             Self::Run(command) => run::run(command),
         }
