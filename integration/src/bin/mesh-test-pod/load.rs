@@ -24,8 +24,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::http::Target;
 use super::{Failure, terminated};
 
-/// Where the state is told.
-const REPORT: (&str, u16) = ("127.0.0.1", 9000);
+/// Where the state is told, also to probes.
+const REPORT: (&str, u16) = ("0.0.0.0", 9000);
 /// After which a request has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Requests under way at most.
