@@ -8,6 +8,7 @@ use clap::Subcommand;
 mod demo;
 mod identity;
 mod inject;
+mod install;
 mod run;
 
 /// What `mesh` can do.
@@ -18,6 +19,7 @@ pub(crate) enum Command {
     Identity(identity::Command),
     Inject(inject::Args),
     Uninject(inject::UninjectArgs),
+    Install(Box<install::Args>),
     #[command(subcommand, hide = true)]
     Run(run::Command),
 }
@@ -29,6 +31,7 @@ impl Command {
             Self::Identity(command) => finish(identity::run(command)),
             Self::Inject(args) => finish(inject::inject(args)),
             Self::Uninject(args) => finish(inject::uninject(&args)),
+            Self::Install(args) => finish(install::run(&args)),
             Self::Run(command) => run::run(command),
         }
     }
