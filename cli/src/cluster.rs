@@ -28,7 +28,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub(crate) use error::ClusterError;
-pub(crate) use pods::PodName;
+pub(crate) use pods::{PodName, component, is_ready};
 
 /// For one request: until the head of its answer, and for any pause within it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

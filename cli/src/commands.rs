@@ -5,21 +5,26 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+mod completion;
 mod demo;
 mod identity;
 mod inject;
 mod install;
+mod output;
 mod run;
+mod version;
 
 /// What `mesh` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Completion(completion::Args),
     Demo(demo::Args),
     #[command(subcommand)]
     Identity(identity::Command),
     Inject(inject::Args),
     Uninject(inject::UninjectArgs),
     Install(Box<install::Args>),
+    Version(version::Args),
     #[command(subcommand, hide = true)]
     Run(run::Command),
 }
@@ -27,11 +32,13 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self) -> ExitCode {
         match self {
+            Self::Completion(args) => completion::run(&args),
             Self::Demo(args) => finish(demo::run(args)),
             Self::Identity(command) => finish(identity::run(command)),
             Self::Inject(args) => finish(inject::inject(args)),
             Self::Uninject(args) => finish(inject::uninject(&args)),
             Self::Install(args) => finish(install::run(&args)),
+            Self::Version(args) => finish(version::run(&args)),
             Self::Run(command) => run::run(command),
         }
     }

@@ -28,6 +28,11 @@ struct Cli {
     command: commands::Command,
 }
 
+/// The whole command line, for its completion.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// What the `mesh` binary does.
 pub fn main() -> ExitCode {
     // clap itself ends with status 2 on wrong usage.
@@ -40,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

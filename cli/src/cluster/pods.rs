@@ -10,6 +10,8 @@ use super::{Cluster, ClusterError};
 
 /// On every pod of the control plane.
 const COMPONENT: &str = "mesh.dev/control-plane-component";
+/// On every pod with a proxy, and on the control plane's own: the namespace of the mesh.
+const MESH: &str = "mesh.dev/control-plane-ns";
 
 /// Where a pod is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +70,22 @@ impl Cluster {
             None => COMPONENT.to_owned(),
         };
         self.pods(Some(&self.namespace), &selector).await
+    }
+
+    /// The pods that have a proxy of this mesh, in a namespace or in all; `selector` narrows them.
+    ///
+    /// # Errors
+    /// As [`Cluster::pods`].
+    pub(crate) async fn meshed_pods(
+        &self,
+        namespace: Option<&str>,
+        selector: &str,
+    ) -> Result<Vec<Pod>, ClusterError> {
+        let mut all = format!("{MESH}={},!{COMPONENT}", self.namespace);
+        if !selector.is_empty() {
+            all = format!("{all},{selector}");
+        }
+        self.pods(namespace, &all).await
     }
 
     /// A pod of a component that is ready for questions.

@@ -2,6 +2,8 @@
 
 mod flags;
 
+use super::output::print;
+use crate::cluster::ClusterArgs;
 use crate::install::{
     self, Credentials, Mistake, Values,
     credentials::CredentialsError,
@@ -35,12 +37,8 @@ pub(crate) struct Args {
     /// Form of the output
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
     output: Format,
-    /// Namespace of the control plane
-    #[arg(long, value_name = "NAME")]
-    mesh_namespace: Option<String>,
-    /// Do not look whether the cluster has a mesh already
-    #[arg(long)]
-    ignore_cluster: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 /// Why nothing is printed.
@@ -64,9 +62,7 @@ fn lines<T: ToString>(errors: &[T]) -> String {
 
 pub(super) fn run(args: &Args) -> Result<(), InstallError> {
     let mut values = Values::default();
-    if let Some(namespace) = &args.mesh_namespace {
-        values.namespace.clone_from(namespace);
-    }
+    values.namespace.clone_from(&args.cluster.mesh_namespace);
     let values = over(values, &args.flags)?;
     let credentials = Credentials::of(&values, SystemTime::now())?;
     if values.identity.trust_anchors.is_empty() {
@@ -75,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<(), InstallError> {
         );
     }
     let objects = install::objects(&values, &credentials, VERSION);
-    print!("{}", output::text(&objects, args.output));
+    print(&output::text(&objects, args.output));
     Ok(())
 }
 

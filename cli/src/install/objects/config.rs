@@ -3,6 +3,7 @@
 use super::Install;
 use crate::install::{CONFIG, Credentials, ISSUER, VALUES};
 use aws_lc_rs::digest;
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use mesh_controller::injector::{TRUST_BUNDLE, TRUST_BUNDLE_KEY};
 use serde_json::{Value, json};
 
@@ -49,10 +50,10 @@ pub(super) fn objects(install: &Install<'_>, credentials: &Credentials) -> Vec<V
             "kind": "Secret",
             "metadata": install.meta(ISSUER),
             "type": "kubernetes.io/tls",
-            "stringData": {
-                "ca.crt": credentials.trust_anchors,
-                "tls.crt": issuer.certificate,
-                "tls.key": issuer.key,
+            "data": {
+                "ca.crt": BASE64.encode(&credentials.trust_anchors),
+                "tls.crt": BASE64.encode(&issuer.certificate),
+                "tls.key": BASE64.encode(&issuer.key),
             },
         }));
     }
