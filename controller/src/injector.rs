@@ -12,6 +12,7 @@
 //! annotations, settings  what can be tuned          env, containers  what is injected
 //! patch     the form of the answer                  remove    takes it out again
 //! review, webhook, certificate  the same, asked by the API server
+//! examine   what is wrong with objects that are there already
 //! ```
 
 mod annotations;
@@ -20,6 +21,7 @@ mod config;
 mod containers;
 mod decision;
 mod env;
+pub mod examine;
 mod patch;
 mod remove;
 pub mod review;
