@@ -22,13 +22,15 @@ use tower::timeout::TimeoutLayer;
 mod error;
 mod forward;
 mod pods;
+mod resource;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use error::ClusterError;
-pub(crate) use pods::{PodName, component, is_ready};
+pub(crate) use pods::{PodName, component};
+pub(crate) use resource::{Kind, Resource};
 
 /// For one request: until the head of its answer, and for any pause within it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,6 +13,7 @@
 //! piped into `kubectl apply`, and half a control plane is worse than none.
 
 mod check;
+pub(crate) mod cluster;
 pub(crate) mod credentials;
 mod objects;
 pub(crate) mod output;
@@ -34,5 +35,7 @@ pub(crate) const PART_OF: (&str, &str) = ("app.kubernetes.io/part-of", "mesh");
 /// Whose control plane an object belongs to, by its namespace.
 pub(crate) const CONTROL_PLANE: &str = "mesh.dev/control-plane-ns";
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

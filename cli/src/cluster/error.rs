@@ -33,6 +33,8 @@ pub(crate) enum ClusterError {
         /// What there is instead, after a colon.
         found: String,
     },
+    #[error("there is no pod {0}; `kubectl get pods -A` shows what there is")]
+    NoPod(PodName),
     #[error("can't forward port {port} of pod {pod}: {cause}")]
     Forward {
         pod: PodName,

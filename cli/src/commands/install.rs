@@ -2,15 +2,16 @@
 
 mod flags;
 
-use super::output::print;
-use crate::cluster::ClusterArgs;
+use super::{output::print, runtime};
+use crate::cluster::{Cluster, ClusterArgs, ClusterError};
 use crate::install::{
-    self, Credentials, Mistake, Values,
+    self, Credentials, Mistake, Values, cluster,
     credentials::CredentialsError,
     output::{self, Format},
     values::BadValues,
 };
-use flags::{Flags, Unreadable};
+pub(super) use flags::Flags;
+use flags::Unreadable;
 use std::time::SystemTime;
 
 /// The version of what is rendered here.
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// Form of the output
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
     output: Format,
+    /// Do not look whether the cluster has a mesh already
+    #[arg(long)]
+    ignore_cluster: bool,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -44,6 +48,16 @@ pub(crate) struct Args {
 /// Why nothing is printed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstallError {
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
+    #[error(
+        "mesh {version} is installed in namespace {namespace} already: `mesh upgrade | kubectl apply -f -` changes it. --ignore-cluster prints the manifests all the same, with a new CA unless you give one"
+    )]
+    Present { namespace: String, version: String },
+    #[error(
+        "namespace {0} has a mesh, and a cluster can have one: `mesh upgrade --mesh-namespace {0}` changes it, `mesh uninstall --mesh-namespace {0}` removes it"
+    )]
+    Other(String),
     #[error("{}", lines(.0))]
     Unreadable(Vec<Unreadable>),
     #[error(transparent)]
@@ -61,9 +75,11 @@ fn lines<T: ToString>(errors: &[T]) -> String {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), InstallError> {
-    let mut values = Values::default();
-    values.namespace.clone_from(&args.cluster.mesh_namespace);
-    let values = over(values, &args.flags)?;
+    let values = values(args)?;
+    if !args.ignore_cluster {
+        let runtime = runtime().map_err(InstallError::Runtime)?;
+        runtime.block_on(look(&args.cluster, &values.namespace))?;
+    }
     let credentials = Credentials::of(&values, SystemTime::now())?;
     if values.identity.trust_anchors.is_empty() {
         eprintln!(
@@ -75,8 +91,48 @@ pub(super) fn run(args: &Args) -> Result<(), InstallError> {
     Ok(())
 }
 
+fn values(args: &Args) -> Result<Values, InstallError> {
+    let mut values = Values::default();
+    let namespace = &args.cluster.mesh_namespace;
+    // The flag has a default, which a file of values is put over; any other name was meant.
+    let mut flags = args.flags.clone();
+    flags.namespace = (*namespace != values.namespace).then(|| namespace.clone());
+    values = over(values, &flags)?;
+    Ok(values)
+}
+
+/// Refuses a second mesh. That there is no cluster to look at is no reason to print nothing.
+async fn look(args: &ClusterArgs, namespace: &str) -> Result<(), InstallError> {
+    let looked = async {
+        let mut cluster = args.connect().await?;
+        cluster.namespace = namespace.to_owned();
+        found(&cluster).await
+    };
+    match looked.await {
+        Ok(None) => Ok(()),
+        Ok(Some(found)) => Err(found),
+        Err(error) => {
+            eprintln!(
+                "mesh: note: not looked whether the cluster has a mesh already (--ignore-cluster says not to): {error}"
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Why this cluster must not be given another mesh.
+async fn found(cluster: &Cluster) -> Result<Option<InstallError>, ClusterError> {
+    if let Some(installed) = cluster::installed(cluster).await? {
+        return Ok(Some(InstallError::Present {
+            namespace: cluster.namespace.clone(),
+            version: installed.version,
+        }));
+    }
+    Ok(cluster::other_mesh(cluster).await?.map(InstallError::Other))
+}
+
 /// Files of values and flags put over `values`, and all of it checked.
-fn over(mut values: Values, flags: &Flags) -> Result<Values, InstallError> {
+pub(super) fn over(mut values: Values, flags: &Flags) -> Result<Values, InstallError> {
     for path in &flags.values {
         let text =
             flags::read("--values", path).map_err(|error| InstallError::Unreadable(vec![error]))?;
@@ -88,3 +144,6 @@ fn over(mut values: Values, flags: &Flags) -> Result<Values, InstallError> {
         mistakes => Err(InstallError::Mistakes(mistakes)),
     }
 }
+
+#[cfg(test)]
+mod tests;

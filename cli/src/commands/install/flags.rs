@@ -9,6 +9,9 @@ pub(crate) struct Flags {
     /// File of values, as the Helm chart's; flags win over it. May be given several times, the last wins
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(super) values: Vec<PathBuf>,
+    /// From [`crate::cluster::ClusterArgs`]
+    #[arg(skip)]
+    pub(super) namespace: Option<String>,
     /// Registry, and path in it, of the images mesh-proxy, mesh-controller and mesh-identity
     #[arg(long, value_name = "NAME")]
     registry: Option<String>,
@@ -142,6 +145,7 @@ impl Flags {
                 value.clone_from(given);
             }
         }
+        over(&mut values.namespace, &self.namespace);
         over(&mut values.registry, &self.registry);
         over(&mut values.tag, &self.tag);
         over(&mut values.image_pull_policy, &self.image_pull_policy);
