@@ -10,8 +10,12 @@ mod demo;
 mod diagnostics;
 mod identity;
 mod inject;
+mod install;
 mod output;
+mod prune;
 mod run;
+mod uninstall;
+mod upgrade;
 mod version;
 
 /// What `mesh` can do.
@@ -25,6 +29,10 @@ pub(crate) enum Command {
     Identity(identity::Command),
     Inject(inject::Args),
     Uninject(inject::UninjectArgs),
+    Install(Box<install::Args>),
+    Upgrade(Box<upgrade::Args>),
+    Prune(prune::Args),
+    Uninstall(uninstall::Args),
     Version(version::Args),
     #[command(subcommand, hide = true)]
     Run(run::Command),
@@ -39,6 +47,10 @@ impl Command {
             Self::Identity(command) => finish(identity::run(command)),
             Self::Inject(args) => finish(inject::inject(args)),
             Self::Uninject(args) => finish(inject::uninject(&args)),
+            Self::Install(args) => finish(install::run(&args)),
+            Self::Upgrade(args) => finish(upgrade::run(&args)),
+            Self::Prune(args) => finish(prune::run(&args)),
+            Self::Uninstall(args) => finish(uninstall::run(&args)),
             Self::Version(args) => finish(version::run(&args)),
             Self::Run(command) => run::run(command),
         }

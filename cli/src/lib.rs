@@ -12,6 +12,7 @@ mod demo;
 #[cfg(test)]
 mod golden;
 mod inject;
+mod install;
 pub mod local;
 mod manifest;
 
