@@ -20,6 +20,8 @@ help: ## List the targets
 # `quick` is release without the slow link; `make demo PROFILE=release` for the figures of the shipped binaries.
 PROFILE ?= quick
 ARGS ?=
+# Where cargo puts them.
+BINARIES = $(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .PHONY: demo
 demo: ## Run the whole mesh on this machine (ARGS="--duration 5s --rps 200 --keep --json")
@@ -30,10 +32,9 @@ demo: ## Run the whole mesh on this machine (ARGS="--duration 5s --rps 200 --kee
 .PHONY: endurance
 endurance: ## Prove that nothing is dropped (ARGS="outage|restart|rotate|churn|all --short --rps 500 --json")
 	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh -p mesh-bench --bin mesh --bin endurance
-	@$(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(PROFILE)/endurance $(or $(ARGS),all)
+	@$(BINARIES)/endurance $(or $(ARGS),all)
 
 # Proxies are compared as they ship, so ours is built alone and takes on no features of another's dependencies.
-BINARIES = $(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(PROFILE)
 
 .PHONY: bench
 bench: bench-build ## Measure against HAProxy, nginx and Envoy, no root needed (ARGS="--quick --filter grpc --json FILE")
