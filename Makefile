@@ -106,7 +106,7 @@ test-pods: $(if $(GO)$(CI),$(H2SPEC)) $(OHA) ## Ring 2: real programs in pods, n
 # Cargo builds the binary of its pods along with the tests.
 .PHONY: test-kubernetes
 test-kubernetes: ## Ring 3: a real Kubernetes; root, or MESH_TEST_KUBECONFIG (ARGS="services --keep"); see docs/testing.md
-	@$(CARGO) build $(LOCKED) -p mesh-proxy -p mesh-controller -p mesh-identity
+	@$(CARGO) build $(LOCKED) $(addprefix -p ,$(SHIPPED))
 	@$(CARGO) test $(LOCKED) -p mesh-integration --test kubernetes -- $(ARGS)
 
 .PHONY: lint

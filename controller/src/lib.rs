@@ -4,6 +4,8 @@
 //! source (directory, kubernetes) -> batches of changes -> hub: model behind a lock
 //!                                              | one answer per question
 //!            Destination, Balancing, policies <-+ shared by all who ask it
+//!
+//! namespaces -> injector: webhook, its roots, trust bundles
 //! ```
 //!
 //! [`Controller::bind`] reads nothing but opens the listeners; [`Controller::run`]
@@ -30,9 +32,9 @@ mod source;
 mod stream;
 mod trust_bundle;
 
-pub use config::{Config, Flags, SourceConfig};
+pub use config::{Config, Flags, Role, SourceConfig};
 pub use controller::{Controller, Error};
-pub use identity::{IdentityError, IdentitySource};
+pub use identity::{HostPort, IdentityError, IdentitySource, NoHostPort};
 pub use metrics::install_metrics;
 pub use model::{
     inbound::DefaultPolicy,

@@ -46,6 +46,18 @@ struct Kind {
     kind: String,
 }
 
+impl Request {
+    /// Whether it is about something that can have a proxy.
+    fn is_pod(&self) -> bool {
+        self.kind.group.is_empty() && self.kind.kind == "Pod"
+    }
+
+    /// The namespace whose annotations matter.
+    pub(super) fn needs_namespace(&self) -> Option<&str> {
+        self.is_pod().then_some(self.namespace.as_str())
+    }
+}
+
 /// The answer, in the same envelope.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -109,6 +121,8 @@ pub struct Outcome {
     pub owner: Option<Owner>,
     /// What was decided.
     pub decision: Decision,
+    /// It has our proxy, or gets one.
+    pub meshed: bool,
     /// Nothing will be stored: no event should tell of it.
     pub dry_run: bool,
 }
@@ -147,7 +161,7 @@ pub fn answer(
     annotations: impl FnOnce(&str) -> Option<Annotations>,
     config: &Config,
 ) -> Result<(Answer, Outcome), Unanswerable> {
-    let decision = if request.kind.group.is_empty() && request.kind.kind == "Pod" {
+    let decision = if request.is_pod() {
         let Some(annotations) = annotations(&request.namespace) else {
             return Err(Unanswerable::UnknownNamespace(request.namespace));
         };
@@ -161,8 +175,13 @@ pub fn answer(
             request.kind.kind.clone(),
         )))
     };
+    let of = request
+        .object
+        .pointer("/metadata/labels/mesh.dev~1control-plane-ns");
+    let has_ours = of.and_then(Value::as_str) == Some(&config.namespace);
     let outcome = Outcome {
         name: name(&request),
+        meshed: has_ours || matches!(decision, Decision::Inject { .. }),
         owner: Owner::of(&request.object),
         namespace: request.namespace,
         decision,

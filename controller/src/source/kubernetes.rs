@@ -21,12 +21,14 @@ mod collect;
 mod events;
 mod follow;
 mod freshness;
+mod mirror;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use events::{Events, Failure};
 pub(crate) use freshness::Freshness;
+pub(crate) use mirror::{Mirror, Seen};
 
 use super::{Batch, Source, convert::Convert};
 use crate::model::object::Kind;
@@ -47,6 +49,7 @@ const WAITING: usize = 1024;
 const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 /// The objects of one cluster.
+#[derive(Clone)]
 pub(crate) struct Kubernetes {
     client: Client,
     freshness: Freshness,

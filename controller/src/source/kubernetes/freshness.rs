@@ -70,7 +70,7 @@ impl Default for Freshness {
 
 impl Freshness {
     /// An attempt to list or watch failed.
-    pub(super) fn failed(&self, kind: Kind, why: String) {
+    pub(crate) fn failed(&self, kind: Kind, why: String) {
         let mut kinds = self.0.kinds.lock();
         let state = kinds.entry(kind).or_default();
         let stale = state.stale.get_or_insert_with(|| Stale {
@@ -105,7 +105,7 @@ impl Freshness {
     }
 
     /// All objects of a kind are known.
-    pub(super) fn listed(&self, kind: Kind) {
+    pub(crate) fn listed(&self, kind: Kind) {
         let mut kinds = self.0.kinds.lock();
         let state = kinds.entry(kind).or_default();
         state.listed = true;
