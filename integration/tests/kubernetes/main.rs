@@ -9,6 +9,7 @@ use mesh_integration::kubernetes;
 mod api_server;
 mod churn;
 mod control_plane;
+mod diagnostics;
 mod getting_started;
 mod identity;
 mod load;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         control_plane::scenarios(),
         meshed::scenarios(),
         identity::scenarios(),
+        diagnostics::scenarios(),
         churn::scenarios(),
         // Those that run alone, in this order.
         rotation::scenarios(),

@@ -23,7 +23,7 @@ Examples:
   mesh diagnostics endpoints web.shop:80
   mesh diagnostics endpoints web.shop.svc.cluster.local:80 db.shop:5432 -o json
   mesh diagnostics endpoints web.shop --token '{\"ns\":\"shop\",\"nodeName\":\"node-a\"}'
-  mesh diagnostics endpoints web.demo --controller 127.0.1.254")]
+  mesh diagnostics endpoints web.demo --controller 127.0.1.250")]
 pub(crate) struct Args {
     /// Names of services: NAME.NAMESPACE[.svc.DOMAIN][:PORT], port 80 if none is given
     #[arg(required = true, value_name = "AUTHORITY")]
@@ -68,16 +68,16 @@ pub(super) async fn run(args: &Args) -> Result<(), DiagnosticsError> {
     if !all.is_empty() || args.output != output::Format::Table {
         output::print(&args.output.print(&all, |rows| text(rows)));
     }
-    let failed = errors.len();
-    match errors.pop() {
-        None => Ok(()),
-        Some(only) if failed == 1 => Err(only),
-        Some(last) => {
-            errors
-                .iter()
-                .chain([&last])
-                .for_each(|error| eprintln!("mesh: {error}"));
-            let all = args.authorities.len();
+    summary(errors, args.authorities.len())
+}
+
+/// One error as it is; of several each is told here.
+fn summary(mut errors: Vec<DiagnosticsError>, all: usize) -> Result<(), DiagnosticsError> {
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors.remove(0)),
+        failed => {
+            errors.iter().for_each(|error| eprintln!("mesh: {error}"));
             Err(DiagnosticsError::Some { failed, all })
         }
     }
