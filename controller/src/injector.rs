@@ -12,7 +12,7 @@
 //! annotations, settings  what can be tuned          env, containers  what is injected
 //! patch     the form of the answer                  remove    takes it out again
 //! review, webhook, certificate  the same, asked by the API server
-//! namespaces, registration, defaults  what the webhook needs of its cluster
+//! live, namespaces, registration, defaults  what the webhook needs of its cluster
 //! ```
 
 mod annotations;
@@ -22,6 +22,7 @@ mod containers;
 mod decision;
 pub(crate) mod defaults;
 mod env;
+pub(crate) mod live;
 pub(crate) mod namespaces;
 mod patch;
 pub(crate) mod registration;
