@@ -6,11 +6,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod cluster;
 mod commands;
 mod demo;
 #[cfg(test)]
 mod golden;
 mod inject;
+mod install;
 pub mod local;
 mod manifest;
 
@@ -26,6 +28,11 @@ struct Cli {
     command: commands::Command,
 }
 
+/// The whole command line, for its completion.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// What the `mesh` binary does.
 pub fn main() -> ExitCode {
     // clap itself ends with status 2 on wrong usage.
@@ -38,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub mod framing;
 pub mod kubernetes;
 mod load;
 mod mesh;
+mod metrics;
 pub mod peer;
 mod pod;
 pub mod pods;
