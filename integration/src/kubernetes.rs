@@ -29,7 +29,7 @@ mod debian;
 mod exec;
 mod external;
 mod forward;
-mod golang;
+pub(crate) mod golang;
 mod images;
 mod isolation;
 mod leftovers;
