@@ -101,7 +101,7 @@ test-helm: ## The Helm chart renders what `mesh install` prints; needs Go, no ro
 # Cargo builds the binary of its pods along with the tests. With ARGS, only part of it is wanted.
 .PHONY: test-kubernetes
 test-kubernetes: $(if $(ARGS),,$(if $(GO)$(CI),test-helm)) ## Ring 3: a real Kubernetes; root, or MESH_TEST_KUBECONFIG (ARGS="services --keep"); see docs/testing.md
-	@$(CARGO) build $(LOCKED) -p mesh-proxy -p mesh-controller -p mesh-identity
+	@$(CARGO) build $(LOCKED) $(addprefix -p ,$(SHIPPED))
 	@$(CARGO) test $(LOCKED) -p mesh-integration --test kubernetes -- $(ARGS)
 
 .PHONY: lint

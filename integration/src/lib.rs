@@ -37,6 +37,7 @@ pub mod helm;
 pub mod kubernetes;
 mod load;
 mod mesh;
+mod metrics;
 pub mod peer;
 mod pod;
 pub mod pods;

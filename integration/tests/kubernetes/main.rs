@@ -6,11 +6,20 @@ use std::process::ExitCode;
 
 use mesh_integration::kubernetes;
 
+mod api_server;
+mod churn;
 mod control_plane;
+mod getting_started;
+mod identity;
+mod load;
+mod meshed;
 mod node;
 mod pods;
+mod rotation;
 mod services;
 mod tokens;
+mod uninstall;
+mod upgrade;
 
 fn main() -> ExitCode {
     let scenarios = [
@@ -19,6 +28,16 @@ fn main() -> ExitCode {
         pods::scenarios(),
         tokens::scenarios(),
         control_plane::scenarios(),
+        meshed::scenarios(),
+        identity::scenarios(),
+        churn::scenarios(),
+        // Those that run alone, in this order.
+        rotation::scenarios(),
+        api_server::scenarios(),
+        upgrade::scenarios(),
+        // After this there is no mesh.
+        uninstall::scenarios(),
+        getting_started::scenarios(),
     ];
     kubernetes::main(scenarios.into_iter().flatten().collect())
 }
