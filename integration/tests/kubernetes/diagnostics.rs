@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use mesh_integration::kubernetes::{Cluster, Scenario, Space, scenario};
 use serde_json::Value;
 
-use crate::meshed::{identity, pod_of, shop};
+use crate::meshed::{REPLICAS, identity, pod_of, shop};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -70,7 +70,10 @@ async fn endpoints_are_the_pods(cluster: Cluster) {
         );
         let found = json(&space, &ask).await;
         assert_eq!(texts(&found, "pod"), pods);
-        assert_eq!(texts(&found, "identity"), vec![identity(&space, "web"); 3]);
+        assert_eq!(
+            texts(&found, "identity"),
+            vec![identity(&space, "web"); REPLICAS]
+        );
         assert_eq!(found[0]["port"], 8080);
         assert_eq!(found[0]["proxyPort"], 4143);
     }
@@ -127,7 +130,7 @@ async fn every_pod_has_metrics(cluster: Cluster) {
     for pod in space.pods("app=web").await {
         assert!(metrics.contains(&format!("# POD {}/{pod} (", space.name())));
     }
-    assert_eq!(metrics.matches("\nprocess_threads ").count(), 3);
+    assert_eq!(metrics.matches("\nprocess_threads ").count(), REPLICAS);
     let metrics = space.sh("mesh diagnostics controller-metrics").await.ok();
     for component in ["identity", "destination", "injector"] {
         let pod = format!("# POD mesh/mesh-{component}-");
@@ -145,19 +148,23 @@ async fn certificates_are_shown_and_judged(cluster: Cluster) {
         .ok();
     let web = identity(&space, "web");
     let spiffe = format!("spiffe://cluster.local/ns/{}/sa/web", space.name());
-    assert_eq!(shown.matches("  verified  yes").count(), 3, "{shown}");
+    assert_eq!(
+        shown.matches("  verified  yes").count(),
+        REPLICAS,
+        "{shown}"
+    );
     let names = format!("  names     {web}, {spiffe}\n");
-    assert_eq!(shown.matches(&names).count(), 3, "{shown}");
-    assert_eq!(shown.matches("  serial    ").count(), 3, "{shown}");
+    assert_eq!(shown.matches(&names).count(), REPLICAS, "{shown}");
+    assert_eq!(shown.matches("  serial    ").count(), REPLICAS, "{shown}");
 
     // By roots of somebody else it is refused, and shown all the same.
     let lines = "dir=$(mktemp -d); trap 'rm -r $dir' EXIT; mesh identity ca --dir $dir > $dir/log; \
         mesh identity show -n $SPACE -l app=web --trust-anchors $dir/ca.crt";
     let output = space.sh(lines).await;
     assert!(!output.success, "{output}");
-    assert_eq!(output.stdout.matches("  verified  no: ").count(), 3);
-    assert_eq!(output.stdout.matches(&names).count(), 3);
-    assert!(output.stderr.contains("3 of 3 did not prove"), "{output}");
+    assert_eq!(output.stdout.matches("  verified  no: ").count(), REPLICAS);
+    assert_eq!(output.stdout.matches(&names).count(), REPLICAS);
+    assert!(output.stderr.contains("2 of 2 did not prove"), "{output}");
 
     let lines = "mesh identity show -n mesh -l mesh.dev/control-plane-component=identity";
     let output = space.sh(lines).await;
@@ -178,7 +185,7 @@ async fn versions_are_counted(cluster: Cluster) {
     );
     let proxies = &versions["proxies"];
     assert_eq!(texts(proxies, "version"), texts(components, "version")[..1]);
-    assert_eq!(proxies[0]["pods"], 4);
+    assert_eq!(proxies[0]["pods"], REPLICAS + 1);
     let short = space.sh("mesh version --short --client").await.ok();
     assert_eq!(short.trim(), versions["client"].as_str().unwrap());
 }
