@@ -78,7 +78,7 @@ async fn endpoints_are_the_pods(cluster: Cluster) {
         assert_eq!(found[0]["proxyPort"], 4143);
     }
     let table = space.sh("mesh diagnostics endpoints web.$SPACE").await.ok();
-    assert_eq!(table.lines().count(), 4, "{table}");
+    assert_eq!(table.lines().count(), REPLICAS + 1, "{table}");
     let error = refusal(&space, "mesh diagnostics endpoints none.$SPACE").await;
     assert!(error.contains("/none not found"), "{error}");
 }
