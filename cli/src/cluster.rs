@@ -22,6 +22,7 @@ use tower::timeout::TimeoutLayer;
 mod error;
 mod forward;
 mod pods;
+pub(crate) mod proxy;
 mod resource;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -29,7 +30,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub(crate) use error::ClusterError;
-pub(crate) use pods::{PodName, component};
+pub(crate) use pods::{PodName, component, is_ready};
 pub(crate) use resource::{Kind, Resource};
 
 /// For one request: until the head of its answer, and for any pause within it.
@@ -98,7 +99,9 @@ impl ClusterArgs {
             context: self.context.clone(),
         };
         let mut config = access.config().await.map_err(|error| match error {
-            AccessError::None(_) => ClusterError::NoKubeconfig(error::tried()),
+            AccessError::None(_) if !error::has_kubeconfig() => {
+                ClusterError::NoKubeconfig(error::tried())
+            }
             other => ClusterError::Access(other),
         })?;
         config.read_timeout = Some(PATIENCE);

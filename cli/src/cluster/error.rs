@@ -1,5 +1,6 @@
 //! Why a cluster gave no answer. Each text says what, where and what to do.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use mesh_identity::kubernetes::AccessError;
@@ -57,30 +58,32 @@ pub(crate) enum ClusterError {
     },
 }
 
-/// Where a kubeconfig was looked for, and a pod's service account after that.
+/// Where a kubeconfig was looked for.
 pub(super) fn tried() -> String {
-    let variable = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
-    let files: Vec<PathBuf> = match &variable {
-        Some(list) => std::env::split_paths(list).collect(),
-        None => std::env::home_dir()
-            .map(|home| home.join(".kube/config"))
-            .into_iter()
-            .collect(),
-    };
-    let from = match variable {
-        Some(_) => "KUBECONFIG",
-        None => "KUBECONFIG is not set",
-    };
-    let files: Vec<_> = files.iter().map(|file| state(file)).collect();
-    format!("{from}, {}, and this is no pod", files.join(", "))
+    let missing: Vec<_> = kubeconfigs()
+        .iter()
+        .map(|file| format!("{} does not exist", file.display()))
+        .collect();
+    let missing = missing.join(", ");
+    match variable() {
+        Some(_) => format!("{missing}, which KUBECONFIG names"),
+        None => format!("KUBECONFIG is not set, {missing}"),
+    }
 }
 
-fn state(file: &std::path::Path) -> String {
-    match std::fs::metadata(file) {
-        Ok(_) => format!("{} can't be used", file.display()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            format!("{} does not exist", file.display())
-        }
-        Err(error) => format!("{}: {error}", file.display()),
+/// Whether one is there, so that something is wrong with it.
+pub(super) fn has_kubeconfig() -> bool {
+    kubeconfigs().iter().any(|file| file.exists())
+}
+
+fn kubeconfigs() -> Vec<PathBuf> {
+    let home = || std::env::home_dir().map(|home| home.join(".kube/config"));
+    match variable() {
+        Some(list) => std::env::split_paths(&list).collect(),
+        None => home().into_iter().collect(),
     }
+}
+
+fn variable() -> Option<OsString> {
+    std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty())
 }

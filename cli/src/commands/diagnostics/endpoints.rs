@@ -23,7 +23,7 @@ Examples:
   mesh diagnostics endpoints web.shop:80
   mesh diagnostics endpoints web.shop.svc.cluster.local:80 db.shop:5432 -o json
   mesh diagnostics endpoints web.shop --token '{\"ns\":\"shop\",\"nodeName\":\"node-a\"}'
-  mesh diagnostics endpoints web.demo --controller 127.0.1.254")]
+  mesh diagnostics endpoints web.demo --controller 127.0.1.250")]
 pub(crate) struct Args {
     /// Names of services: NAME.NAMESPACE[.svc.DOMAIN][:PORT], port 80 if none is given
     #[arg(required = true, value_name = "AUTHORITY")]

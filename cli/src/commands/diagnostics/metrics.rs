@@ -2,16 +2,12 @@
 
 use std::fmt::Write as _;
 
-use k8s_openapi::api::core::v1::{Container, Pod};
-use mesh_controller::injector::PROXY;
+use k8s_openapi::api::core::v1::Pod;
 
 use super::DiagnosticsError;
-use crate::cluster::{Cluster, ClusterArgs, PodName, Resource};
+use crate::cluster::{Cluster, ClusterArgs, PodName, Resource, proxy};
 use crate::commands::output;
 use crate::local::port;
-
-/// Name of a proxy's admin port in its pod.
-const ADMIN: &str = "mesh-admin";
 
 /// Print the metrics of proxies
 ///
@@ -59,7 +55,7 @@ pub(super) async fn proxies(args: &ProxyArgs) -> Result<(), DiagnosticsError> {
             namespace: namespace.clone(),
         });
     }
-    let port = |pod: &Pod| admin_port(pod).ok_or("it has no proxy of the mesh");
+    let port = |pod: &Pod| proxy::admin_port(pod).ok_or("it has no proxy of the mesh");
     print(&cluster, &pods, port).await
 }
 
@@ -73,18 +69,6 @@ pub(super) async fn control_plane(args: &ControllerArgs) -> Result<(), Diagnosti
         });
     }
     print(&cluster, &pods, |_| Ok(port::CONTROLLER_ADMIN)).await
-}
-
-/// Where a proxy answers questions about itself; none for a pod without one.
-fn admin_port(pod: &Pod) -> Option<u16> {
-    let spec = pod.spec.as_ref()?;
-    let init = spec.init_containers.iter().flatten();
-    let mut containers = spec.containers.iter().chain(init);
-    let proxy: &Container = containers.find(|container| container.name == PROXY)?;
-    let mut ports = proxy.ports.iter().flatten();
-    let admin = ports.find(|port| port.name.as_deref() == Some(ADMIN));
-    let number = admin.and_then(|port| u16::try_from(port.container_port).ok());
-    Some(number.unwrap_or(port::ADMIN))
 }
 
 async fn print(
@@ -119,29 +103,5 @@ async fn print(
             failed,
             all: pods.len(),
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_admin_port_is_the_one_that_was_injected() {
-        let pod = |place: &str, ports: serde_json::Value| -> Pod {
-            let mut spec = json!({"containers": [{"name": "app"}]});
-            spec[place] = json!([{"name": "mesh-proxy", "ports": ports}]);
-            serde_json::from_value(json!({"spec": spec})).unwrap()
-        };
-        let named = json!([{"name": "mesh-proxy", "containerPort": 4143}, {"name": "mesh-admin", "containerPort": 5191}]);
-        assert_eq!(
-            admin_port(&pod("initContainers", named.clone())),
-            Some(5191)
-        );
-        assert_eq!(admin_port(&pod("containers", named)), Some(5191));
-        assert_eq!(admin_port(&pod("containers", json!([]))), Some(4191));
-        assert_eq!(admin_port(&Pod::default()), None);
     }
 }

@@ -31,7 +31,7 @@ Examples:
   mesh diagnostics policy -n shop pod/web-0 8080
   mesh diagnostics policy -n shop deploy/web 8080 -o yaml
   mesh diagnostics policy 192.0.2.1 443
-  mesh diagnostics policy -n demo svc/web 80 --controller 127.0.1.254")]
+  mesh diagnostics policy -n demo svc/web 80 --controller 127.0.1.250")]
 pub(crate) struct Args {
     /// svc/NAME or an IP address for clients' policy; pod/NAME, deploy/NAME, sts/NAME, ... for what a pod lets in
     #[arg(value_name = "RESOURCE")]

@@ -20,7 +20,7 @@ Examples:
   mesh diagnostics profile web.shop:80
   mesh diagnostics profile 10.96.7.1:80
   mesh diagnostics profile 10.1.0.7:8080 -o yaml
-  mesh diagnostics profile web.demo --controller 127.0.1.254")]
+  mesh diagnostics profile web.demo --controller 127.0.1.250")]
 pub(crate) struct Args {
     /// What a client connects to: IP:PORT, or the name of a service with or without a port
     #[arg(value_name = "ADDRESS")]

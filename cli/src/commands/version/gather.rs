@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::ResourceExt;
-use mesh_controller::injector::PROXY;
 
 use super::Args;
 use super::report::{Component, Proxies, Report};
-use crate::cluster::{Cluster, ClusterError, component};
+use crate::cluster::{Cluster, ClusterError, component, proxy};
 
 const VERSION_LABEL: &str = "app.kubernetes.io/version";
 const PROXY_VERSION: &str = "mesh.dev/proxy-version";
@@ -67,14 +66,8 @@ fn version(pod: &Pod) -> String {
 
 /// Of the image that runs; the annotation is what the injector was told.
 fn proxy_version(pod: &Pod) -> String {
-    let spec = pod.spec.iter();
-    let init = spec
-        .clone()
-        .flat_map(|spec| spec.init_containers.iter().flatten());
-    let mut containers = spec.flat_map(|spec| &spec.containers).chain(init);
-    let proxy = containers.find(|container| container.name == PROXY);
     let annotation = || pod.annotations().get(PROXY_VERSION).cloned();
-    known(proxy.and_then(tag).or_else(annotation))
+    known(proxy::container(pod).and_then(tag).or_else(annotation))
 }
 
 /// The tag of an image: what follows the last colon of its last path segment, a digest aside.
