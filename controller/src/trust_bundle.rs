@@ -15,7 +15,11 @@
 //! can limit to this name. A ConfigMap is left where it is when its namespace leaves
 //! the mesh, and kept up to date there: pods that still run mount it.
 
+mod quarrel;
+
+use self::quarrel::{PAUSE, Quarrel};
 use crate::{
+    controller::readiness::Readiness,
     injector::{TRUST_BUNDLE as NAME, TRUST_BUNDLE_KEY as KEY},
     metrics,
     source::kubernetes::{Events, Failure, Mirror, Seen},
@@ -28,7 +32,7 @@ use kube::{
 };
 use mesh_identity::{TrustBundle, kubernetes::explain};
 use serde_json::json;
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 use tokio::{sync::watch, time::Instant};
 
 #[cfg(test)]
@@ -38,12 +42,10 @@ mod tests;
 const MANAGER: &str = "mesh-controller";
 /// A label of ours, whose value is [`MANAGER`].
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Between putting right what others changed, and between attempts.
-const PAUSE: Duration = Duration::from_secs(5);
-/// The same when somebody else insists.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// Nobody has insisted for so long: the next change is put right soon again.
-const PEACE: Duration = Duration::from_secs(1800);
+/// As roles name it.
+const RESOURCE: &str = "configmaps, only those named mesh-trust-bundle";
+/// Under what name `/ready` tells of it.
+const PART: &str = "trust bundles of namespaces";
 
 /// Keeps the ConfigMaps as they should be.
 pub(crate) struct Keeper {
@@ -55,6 +57,7 @@ pub(crate) struct Keeper {
     /// What is there, by namespace.
     present: Mirror<Bundle>,
     quarrel: Quarrel,
+    readiness: Readiness,
     /// The failure that the log has.
     told: Option<String>,
 }
@@ -67,38 +70,13 @@ struct Bundle {
     ours: bool,
 }
 
-/// Somebody who undoes what we do.
-#[derive(Debug)]
-struct Quarrel {
-    pause: Duration,
-    last: Option<Instant>,
-}
-
-impl Quarrel {
-    /// It happened again; when to put it right.
-    fn undone(&mut self) -> Instant {
-        let now = Instant::now();
-        let insists = self.last.is_some_and(|last| now - last < PEACE);
-        self.pause = match insists {
-            true => (self.pause * 2).min(LONGEST_PAUSE),
-            false => PAUSE,
-        };
-        if insists && self.pause == LONGEST_PAUSE {
-            tracing::warn!(
-                "Somebody else keeps changing the trust bundle: does another controller have other trust anchors?"
-            );
-        }
-        self.last = Some(now);
-        now + self.pause
-    }
-}
-
 impl Keeper {
     pub(crate) fn new(
         client: Client,
         anchors: TrustBundle,
         own_namespace: String,
         meshed: watch::Receiver<BTreeSet<String>>,
+        readiness: Readiness,
     ) -> Self {
         Self {
             client,
@@ -106,10 +84,8 @@ impl Keeper {
             own_namespace,
             meshed,
             present: Mirror::default(),
-            quarrel: Quarrel {
-                pause: PAUSE,
-                last: None,
-            },
+            quarrel: Quarrel::default(),
+            readiness,
             told: None,
         }
     }
@@ -117,7 +93,7 @@ impl Keeper {
     /// Keeps them until dropped.
     pub(crate) async fn run(mut self) {
         let api = Api::<ConfigMap>::all(self.client.clone());
-        let mut events = Events::new(api, &format!("metadata.name={NAME}"), "configmaps");
+        let mut events = Events::new(api, &format!("metadata.name={NAME}"), RESOURCE);
         let mut anchors = self.anchors.changed();
         let mut meshed = self.meshed.clone();
         let mut again = Instant::now();
@@ -202,11 +178,7 @@ impl Keeper {
                 Err(error) if is_leaving(&error) => {
                     tracing::debug!(%namespace, "No trust bundle for a namespace that is being deleted");
                 }
-                Err(error) => self.report(explain(
-                    &error,
-                    "create, patch",
-                    "configmaps named mesh-trust-bundle",
-                )),
+                Err(error) => self.report(explain(&error, "create, patch", RESOURCE)),
             }
         }
         let outdated = self.outdated().len();
@@ -216,6 +188,7 @@ impl Keeper {
         }
         if outdated == 0 {
             self.told = None;
+            self.readiness.done(PART);
         }
         metrics::trust_bundles(all.saturating_sub(outdated), outdated);
     }
@@ -239,6 +212,7 @@ impl Keeper {
     /// Logs a failure, when it is a new one.
     fn report(&mut self, why: String) {
         metrics::source_error("trust-bundle");
+        self.readiness.trouble(PART, &why);
         if self.told.as_ref() != Some(&why) {
             tracing::warn!("Can't keep the trust bundle of all namespaces: {why}");
             self.told = Some(why);

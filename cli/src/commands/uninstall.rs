@@ -53,7 +53,11 @@ pub(crate) enum UninstallError {
 const LISTED: usize = 50;
 
 fn listed(pods: &[PodName]) -> String {
-    let mut lines: Vec<_> = pods.iter().take(LISTED).map(|pod| format!("  {pod}")).collect();
+    let mut lines: Vec<_> = pods
+        .iter()
+        .take(LISTED)
+        .map(|pod| format!("  {pod}"))
+        .collect();
     if pods.len() > LISTED {
         lines.push(format!("  and {} more", pods.len() - LISTED));
     }
@@ -83,11 +87,16 @@ async fn found(cluster: &Cluster, force: bool) -> Result<Vec<Reference>, Uninsta
     if !force {
         let mut pods = cluster.meshed_pods(None, "").await?;
         pods.retain(|pod| {
-            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            let phase = pod
+                .status
+                .as_ref()
+                .and_then(|status| status.phase.as_deref());
             !matches!(phase, Some("Succeeded" | "Failed"))
         });
         if !pods.is_empty() {
-            return Err(UninstallError::Meshed(pods.iter().map(PodName::of).collect()));
+            return Err(UninstallError::Meshed(
+                pods.iter().map(PodName::of).collect(),
+            ));
         }
     }
     let mut found = cluster::objects(cluster).await?;

@@ -102,7 +102,11 @@ impl Upgrade {
         Self::from(&cluster, &args.flags, SystemTime::now()).await
     }
 
-    pub(super) async fn from(cluster: &Cluster, flags: &Flags, now: SystemTime) -> Result<Self, UpgradeError> {
+    pub(super) async fn from(
+        cluster: &Cluster,
+        flags: &Flags,
+        now: SystemTime,
+    ) -> Result<Self, UpgradeError> {
         let Some(installed) = cluster::installed(cluster).await? else {
             return Err(UpgradeError::NotInstalled(cluster.namespace.clone()));
         };
@@ -142,8 +146,18 @@ fn kept(cluster: &Cluster, installed: &Installed) -> Result<Values, UpgradeError
 /// Every identity has these in it.
 fn unchanged(before: &Values, after: &Values) -> Result<(), UpgradeError> {
     for (flag, old, new, what) in [
-        ("--mesh-namespace", &before.namespace, &after.namespace, "every identity"),
-        ("--trust-domain", &before.trust_domain, &after.trust_domain, "every identity"),
+        (
+            "--mesh-namespace",
+            &before.namespace,
+            &after.namespace,
+            "every identity",
+        ),
+        (
+            "--trust-domain",
+            &before.trust_domain,
+            &after.trust_domain,
+            "every identity",
+        ),
     ] {
         if old != new {
             return Err(UpgradeError::Fixed {
@@ -170,7 +184,9 @@ async fn credentials(
     let mut whole = values.clone();
     let (identity, given) = (&mut whole.identity, &values.identity);
     if given.trust_anchors.is_empty() {
-        identity.trust_anchors = in_force.clone().ok_or_else(|| lost("trust anchors (ConfigMap mesh-trust-bundle)"))?;
+        identity.trust_anchors = in_force
+            .clone()
+            .ok_or_else(|| lost("trust anchors (ConfigMap mesh-trust-bundle)"))?;
     }
     let new_issuer = !given.issuer.certificate.is_empty() || !given.issuer.key.is_empty();
     if new_issuer || given.issuer.external {
@@ -183,7 +199,10 @@ async fn credentials(
         (identity.issuer.certificate, identity.issuer.key) = (issuer.certificate, issuer.key);
         notes.extend(removed(in_force.as_deref(), &identity.trust_anchors));
         let checked = Credentials::of(&whole, now)?;
-        return Ok(Credentials { issuer: None, ..checked });
+        return Ok(Credentials {
+            issuer: None,
+            ..checked
+        });
     }
     Ok(Credentials {
         trust_anchors: identity.trust_anchors.clone(),
@@ -196,7 +215,10 @@ fn removed(before: Option<&str>, after: &str) -> Option<String> {
     let [before, after] = [before?, after].map(|pem| TrustBundle::from_pem(pem).ok());
     let (before, after) = (before?.to_pem(), after?.to_pem());
     let end = "-----END CERTIFICATE-----\n";
-    let gone = before.split_inclusive(end).filter(|anchor| !after.contains(anchor)).count();
+    let gone = before
+        .split_inclusive(end)
+        .filter(|anchor| !after.contains(anchor))
+        .count();
     (gone > 0).then(|| format!(
         "warning: {gone} of the trust anchors in force would go: pods whose certificates lead to them are refused from then on. Are all of them renewed? docs/install.md, Certificates"
     ))

@@ -24,10 +24,30 @@ use serde_json::{Value, json};
 /// Group, version and kind, in the order in which they are best deleted: first what keeps pods from starting, then rights, so that a
 /// controller that still runs makes nothing anew.
 const KINDS: [(&str, &str, &str, Scope); 12] = [
-    ("admissionregistration.k8s.io", "v1", "MutatingWebhookConfiguration", Scope::Cluster),
-    ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", Scope::Cluster),
-    ("rbac.authorization.k8s.io", "v1", "ClusterRole", Scope::Cluster),
-    ("rbac.authorization.k8s.io", "v1", "RoleBinding", Scope::Namespace),
+    (
+        "admissionregistration.k8s.io",
+        "v1",
+        "MutatingWebhookConfiguration",
+        Scope::Cluster,
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "v1",
+        "ClusterRoleBinding",
+        Scope::Cluster,
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "v1",
+        "ClusterRole",
+        Scope::Cluster,
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "v1",
+        "RoleBinding",
+        Scope::Namespace,
+    ),
     ("rbac.authorization.k8s.io", "v1", "Role", Scope::Namespace),
     ("policy", "v1", "PodDisruptionBudget", Scope::Namespace),
     ("apps", "v1", "Deployment", Scope::Namespace),
@@ -56,7 +76,12 @@ pub(crate) struct Reference {
 impl Reference {
     /// That of a whole object.
     pub(crate) fn of(object: &Value) -> Self {
-        let text = |path| object.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        let text = |path| {
+            object
+                .pointer(path)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         Self {
             api_version: text("/apiVersion").unwrap_or_default(),
             kind: text("/kind").unwrap_or_default(),
@@ -95,13 +120,16 @@ pub(crate) async fn installed(cluster: &Cluster) -> Result<Option<Installed>, Cl
         return Ok(None);
     };
     let annotation = |name: &str| map.annotations().get(name).cloned();
-    let release = annotation("meta.helm.sh/release-name")
-        .zip(annotation("meta.helm.sh/release-namespace"));
+    let release =
+        annotation("meta.helm.sh/release-name").zip(annotation("meta.helm.sh/release-namespace"));
     let version = map.labels().get("app.kubernetes.io/version").cloned();
     Ok(Some(Installed {
         release,
         version: version.unwrap_or_else(|| "of unknown version".to_owned()),
-        values: map.data.and_then(|mut data| data.remove(VALUES)).unwrap_or_default(),
+        values: map
+            .data
+            .and_then(|mut data| data.remove(VALUES))
+            .unwrap_or_default(),
     }))
 }
 
@@ -110,7 +138,11 @@ pub(crate) async fn other_mesh(cluster: &Cluster) -> Result<Option<String>, Clus
     let api = Api::<MutatingWebhookConfiguration>::all(cluster.client.clone());
     let found = api.get_opt("mesh-injector").await;
     let found = found.map_err(|error| {
-        cluster.failed(&error, "get", "mutatingwebhookconfigurations.admissionregistration.k8s.io")
+        cluster.failed(
+            &error,
+            "get",
+            "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        )
     })?;
     let namespace = found.and_then(|found| found.labels().get(CONTROL_PLANE).cloned());
     Ok(namespace.filter(|namespace| *namespace != cluster.namespace))
@@ -147,7 +179,10 @@ pub(crate) async fn issuer(cluster: &Cluster) -> Result<Option<Pair>, ClusterErr
 
 /// Every object of the control plane, in the order of [`KINDS`].
 pub(crate) async fn objects(cluster: &Cluster) -> Result<Vec<Reference>, ClusterError> {
-    let labels = format!("{}={},{CONTROL_PLANE}={}", PART_OF.0, PART_OF.1, cluster.namespace);
+    let labels = format!(
+        "{}={},{CONTROL_PLANE}={}",
+        PART_OF.0, PART_OF.1, cluster.namespace
+    );
     let params = ListParams::default().labels(&labels);
     let mut found = Vec::new();
     for (group, version, kind, scope) in KINDS {
@@ -165,7 +200,10 @@ pub(crate) async fn objects(cluster: &Cluster) -> Result<Vec<Reference>, Cluster
 
 /// The copies of the trust bundle, in the namespaces that were ever meshed.
 pub(crate) async fn bundles(cluster: &Cluster) -> Result<Vec<Reference>, ClusterError> {
-    let labels = format!("{}={},app.kubernetes.io/managed-by=mesh-controller", PART_OF.0, PART_OF.1);
+    let labels = format!(
+        "{}={},app.kubernetes.io/managed-by=mesh-controller",
+        PART_OF.0, PART_OF.1
+    );
     let params = ListParams::default()
         .labels(&labels)
         .fields(&format!("metadata.name={TRUST_BUNDLE}"));

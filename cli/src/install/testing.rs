@@ -21,14 +21,22 @@ fn answer(objects: &[Value], request: &str) -> (u16, Value) {
     }
     // No object of these tests has a name in the plural.
     if !path.ends_with('s') {
-        return (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "status": "Failure", "message": "not found"}));
+        return (
+            404,
+            json!({"kind": "Status", "code": 404, "reason": "NotFound", "status": "Failure", "message": "not found"}),
+        );
     }
     let listed = objects.iter().filter(|object| {
-        let mut lists = paths(object).into_iter().filter_map(|at| at.rsplit_once('/').map(|(list, _)| list == path));
+        let mut lists = paths(object)
+            .into_iter()
+            .filter_map(|at| at.rsplit_once('/').map(|(list, _)| list == path));
         lists.any(|here| here) && selected(object, &query)
     });
     let items: Vec<_> = listed.collect();
-    (200, json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}))
+    (
+        200,
+        json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}),
+    )
 }
 
 /// Where the API has it, and where a list of all namespaces would.
@@ -47,12 +55,17 @@ fn paths(object: &Value) -> [String; 2] {
 fn selected(object: &Value, query: &str) -> bool {
     let part = |name: &str| query.split('&').find_map(|part| part.strip_prefix(name));
     let labels = &object["metadata"]["labels"];
-    let mut wanted = part("labelSelector=").unwrap_or_default().split(',').filter(|label| !label.is_empty());
+    let mut wanted = part("labelSelector=")
+        .unwrap_or_default()
+        .split(',')
+        .filter(|label| !label.is_empty());
     let named = part("fieldSelector=metadata.name=");
     named.is_none_or(|name| object["metadata"]["name"] == name)
-        && wanted.all(|label| match (label.strip_prefix('!'), label.split_once('=')) {
-            (Some(absent), _) => labels.get(absent).is_none(),
-            (None, Some((name, value))) => labels[name] == value,
-            (None, None) => labels.get(label).is_some(),
-        })
+        && wanted.all(
+            |label| match (label.strip_prefix('!'), label.split_once('=')) {
+                (Some(absent), _) => labels.get(absent).is_none(),
+                (None, Some((name, value))) => labels[name] == value,
+                (None, None) => labels.get(label).is_some(),
+            },
+        )
 }

@@ -29,10 +29,14 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
 
 #[test]
 fn flags_win_over_files_and_files_over_defaults() {
-    let (_dir, path) = file("namespace: there\ntag: v1\nlogLevel: warn\nproxyDefaults: {proxy-uid: '7'}");
+    let (_dir, path) =
+        file("namespace: there\ntag: v1\nlogLevel: warn\nproxyDefaults: {proxy-uid: '7'}");
     let values = said(&["-f", &path, "--tag", "v2", "--set", "proxy-gid=8", "--ha"]).unwrap();
     assert_eq!(values.namespace, "there");
-    assert_eq!((values.tag.as_str(), values.log_level.as_str()), ("v2", "warn"));
+    assert_eq!(
+        (values.tag.as_str(), values.log_level.as_str()),
+        ("v2", "warn")
+    );
     assert_eq!(values.proxy_defaults.len(), 2);
     assert_eq!(values.replicas(), 3);
     let values = said(&["-f", &path, "--mesh-namespace", "elsewhere"]).unwrap();
@@ -42,10 +46,21 @@ fn flags_win_over_files_and_files_over_defaults() {
 #[test]
 fn every_flag_reaches_its_value() {
     let values = said(&[
-        "--registry=r", "--tag=t", "--image-pull-policy=Always", "--ha=false", "--replicas=2",
-        "--trust-domain=t.example", "--cluster-domain=c.example", "--cluster-networks=10.0.0.0/8",
-        "--disable-ipv6", "--default-inbound-policy=deny", "--opaque-ports=1", "--injector-failure-policy=Fail",
-        "--identity-external-issuer", "--identity-issuance-lifetime=1h", "--identity-clock-skew-allowance=1m",
+        "--registry=r",
+        "--tag=t",
+        "--image-pull-policy=Always",
+        "--ha=false",
+        "--replicas=2",
+        "--trust-domain=t.example",
+        "--cluster-domain=c.example",
+        "--cluster-networks=10.0.0.0/8",
+        "--disable-ipv6",
+        "--default-inbound-policy=deny",
+        "--opaque-ports=1",
+        "--injector-failure-policy=Fail",
+        "--identity-external-issuer",
+        "--identity-issuance-lifetime=1h",
+        "--identity-clock-skew-allowance=1m",
         "--log=debug",
     ])
     .unwrap();
@@ -70,14 +85,23 @@ fn unreadable_files_are_all_named() {
          mesh: --identity-issuer-key-file: can't read /no/key: No such file or directory (os error 2)"
     );
     let error = said(&["-f", "/no/values.yaml"]).unwrap_err();
-    assert!(error.starts_with("--values: can't read /no/values.yaml"), "{error}");
+    assert!(
+        error.starts_with("--values: can't read /no/values.yaml"),
+        "{error}"
+    );
 }
 
 #[test]
 fn mistakes_are_told_one_a_line() {
     let error = said(&["--log=loud", "--tag=a b", "--set", "proxy-uid=root"]).unwrap_err();
     assert_eq!(error.lines().count(), 3, "{error}");
-    assert!(error.lines().skip(1).all(|line| line.starts_with("mesh: --")), "{error}");
+    assert!(
+        error
+            .lines()
+            .skip(1)
+            .all(|line| line.starts_with("mesh: --")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -88,11 +112,27 @@ async fn a_second_mesh_is_refused_with_the_next_step() {
         let credentials = Credentials::of(&values, SystemTime::now()).unwrap();
         testing::cluster(install::objects(&values, &credentials, "0.0.9"))
     };
-    let here = found(&installed("mesh")).await.unwrap().unwrap().to_string();
-    assert!(here.starts_with("mesh 0.0.9 is installed in namespace mesh already: `mesh upgrade"), "{here}");
-    let there = found(&installed("other")).await.unwrap().unwrap().to_string();
+    let here = found(&installed("mesh"))
+        .await
+        .unwrap()
+        .unwrap()
+        .to_string();
+    assert!(
+        here.starts_with("mesh 0.0.9 is installed in namespace mesh already: `mesh upgrade"),
+        "{here}"
+    );
+    let there = found(&installed("other"))
+        .await
+        .unwrap()
+        .unwrap()
+        .to_string();
     assert!(there.starts_with("namespace other has a mesh"), "{there}");
-    assert!(found(&testing::cluster(Vec::new())).await.unwrap().is_none());
+    assert!(
+        found(&testing::cluster(Vec::new()))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]

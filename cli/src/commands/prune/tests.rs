@@ -14,8 +14,14 @@ fn objects(values: &str) -> Vec<Value> {
 async fn what_other_values_had_made_is_printed_and_nothing_else() {
     let mut there = objects("");
     let of_ha = objects("highAvailability: true");
-    there.extend(of_ha.into_iter().filter(|object| object["kind"] == "PodDisruptionBudget"));
-    let left = left(&testing::cluster(there), SystemTime::now()).await.unwrap();
+    there.extend(
+        of_ha
+            .into_iter()
+            .filter(|object| object["kind"] == "PodDisruptionBudget"),
+    );
+    let left = left(&testing::cluster(there), SystemTime::now())
+        .await
+        .unwrap();
     let names: Vec<_> = left.iter().map(|left| left.json().to_string()).collect();
     assert_eq!(
         names[0],

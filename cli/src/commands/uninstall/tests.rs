@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use std::time::SystemTime;
 
 fn installed() -> Vec<Value> {
-    let values = Values::default().overlaid("test", "highAvailability: true").unwrap();
+    let values = Values::default()
+        .overlaid("test", "highAvailability: true")
+        .unwrap();
     let credentials = Credentials::of(&values, SystemTime::now()).unwrap();
     let mut objects = install::objects(&values, &credentials, "0.0.9");
     objects.push(bundle("shop", "mesh-controller"));
@@ -14,7 +16,8 @@ fn installed() -> Vec<Value> {
 }
 
 fn bundle(namespace: &str, manager: &str) -> Value {
-    let labels = json!({"app.kubernetes.io/part-of": "mesh", "app.kubernetes.io/managed-by": manager});
+    let labels =
+        json!({"app.kubernetes.io/part-of": "mesh", "app.kubernetes.io/managed-by": manager});
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata":
         {"name": "mesh-trust-bundle", "namespace": namespace, "labels": labels}})
 }
@@ -30,13 +33,20 @@ async fn everything_is_found_in_an_order_that_makes_nothing_anew() {
     let mut expected: Vec<_> = objects.iter().map(Reference::of).collect();
     let found = found(&testing::cluster(objects), false).await.unwrap();
     let place = |kind: &str, name: &str| {
-        let named = |found: &Reference| found.json()["kind"] == kind && found.json()["metadata"]["name"] == name;
+        let named = |found: &Reference| {
+            found.json()["kind"] == kind && found.json()["metadata"]["name"] == name
+        };
         found.iter().position(named).unwrap()
     };
     assert_eq!(place("MutatingWebhookConfiguration", "mesh-injector"), 0);
-    assert!(place("ClusterRoleBinding", "mesh-mesh-injector") < place("Deployment", "mesh-injector"));
+    assert!(
+        place("ClusterRoleBinding", "mesh-mesh-injector") < place("Deployment", "mesh-injector")
+    );
     assert_eq!(place("Namespace", "mesh"), found.len() - 2);
-    assert_eq!(found.last().unwrap().json()["metadata"]["namespace"], "shop");
+    assert_eq!(
+        found.last().unwrap().json()["metadata"]["namespace"],
+        "shop"
+    );
     expected.retain(|object| !found.contains(object));
     assert_eq!(expected, []);
 }
@@ -57,14 +67,22 @@ async fn pods_with_a_proxy_are_listed_and_not_left_alone_by_mistake() {
     objects.extend([pod("done", "Succeeded"), pod("web", "Running")]);
     let cluster = testing::cluster(objects);
     let error = found(&cluster, false).await.unwrap_err().to_string();
-    assert!(error.starts_with("1 pods have a proxy of this mesh:\n  shop/web\n"), "{error}");
+    assert!(
+        error.starts_with("1 pods have a proxy of this mesh:\n  shop/web\n"),
+        "{error}"
+    );
     assert!(found(&cluster, true).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_cluster_without_a_mesh_is_told() {
-    let error = found(&testing::cluster(Vec::new()), false).await.unwrap_err();
-    assert!(error.to_string().starts_with("nothing to uninstall"), "{error}");
+    let error = found(&testing::cluster(Vec::new()), false)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("nothing to uninstall"),
+        "{error}"
+    );
 }
 
 #[test]
