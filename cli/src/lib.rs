@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod check;
 mod cluster;
 mod commands;
 mod demo;
@@ -15,6 +16,7 @@ mod inject;
 mod install;
 pub mod local;
 mod manifest;
+mod prometheus;
 
 /// A lightweight service mesh: mutual TLS, latency-aware balancing and golden metrics for programs that know nothing of it.
 #[derive(Debug, Parser)]
