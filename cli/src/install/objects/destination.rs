@@ -62,6 +62,13 @@ pub(super) fn component(install: &Install<'_>) -> Component {
                 names: &[],
                 verbs: &["list", "watch"],
             },
+            // What an object says that can't be used, told on it.
+            Rule {
+                group: "",
+                resources: &["events"],
+                names: &[],
+                verbs: &["create"],
+            },
         ],
     }
 }
