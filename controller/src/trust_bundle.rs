@@ -98,19 +98,22 @@ impl Keeper {
         let mut meshed = self.meshed.clone();
         let mut again = Instant::now();
         loop {
-            let late = self.present.is_complete() && !self.outdated().is_empty();
+            let outdated = self.outdated();
+            let complete = self.present.is_complete();
+            if complete && outdated.is_empty() {
+                self.readiness.done(PART);
+            }
+            let due = outdated.iter().map(|name| self.quarrel.until(name));
+            let due = due.map(|until| until.map_or(again, |until| until.max(again)));
+            let due = due.min().filter(|_| complete);
             let wanted = tokio::select! {
-                event = events.next() => match self.note(event) {
-                    Noted::Nothing => false,
-                    Noted::Known => true,
-                    Noted::Undone(until) => {
-                        again = again.max(until);
-                        false
-                    }
-                },
-                Ok(()) = anchors.changed() => true,
+                event = events.next() => self.note(event),
+                Ok(()) = anchors.changed() => {
+                    self.quarrel.forget();
+                    true
+                }
                 Ok(()) = meshed.changed() => true,
-                () = tokio::time::sleep_until(again), if late => true,
+                () = tokio::time::sleep_until(due.unwrap_or(again)), if due.is_some() => true,
             };
             if wanted && self.present.is_complete() {
                 self.put_right().await;
@@ -119,30 +122,35 @@ impl Keeper {
         }
     }
 
-    /// Takes in what is there.
-    fn note(&mut self, event: Result<Event<ConfigMap>, Failure>) -> Noted {
+    /// Takes in what is there; true when that is complete for the first time.
+    fn note(&mut self, event: Result<Event<ConfigMap>, Failure>) -> bool {
         let first = !self.present.is_complete();
         let event = match event {
             Ok(event) => event,
-            Err(Failure::Expired) => return Noted::Nothing,
+            Err(Failure::Expired) => return false,
             Err(Failure::Failed(why)) => {
+                // Later nothing would say that the watch stands again; but then
+                // nothing is known to be wrong either.
+                if first {
+                    self.readiness.trouble(PART, &why);
+                }
                 self.report(why);
-                return Noted::Nothing;
+                return false;
             }
         };
         match self.present.take(event, content) {
-            Seen::Listed if first => Noted::Known,
+            Seen::Listed => return first,
             Seen::Object(namespace, Some(before)) => {
                 let right = self.anchors.to_pem();
                 // One that is gone most likely goes with its namespace.
                 let now = self.present.get(&namespace);
-                match before.text == right && now.is_some_and(|now| now.text != right) {
-                    true => Noted::Undone(self.quarrel.undone()),
-                    false => Noted::Nothing,
+                if before.text == right && now.is_some_and(|now| now.text != right) {
+                    self.quarrel.undone(namespace);
                 }
             }
-            _ => Noted::Nothing,
+            Seen::Object(..) | Seen::Nothing => {}
         }
+        false
     }
 
     /// Namespaces that are to have the bundle: not the control plane's.
@@ -167,7 +175,10 @@ impl Keeper {
     async fn put_right(&mut self) {
         let wanted = self.anchors.to_pem();
         let mut written = 0;
-        for namespace in self.outdated() {
+        let now = Instant::now();
+        let mut due = self.outdated();
+        due.retain(|name| self.quarrel.until(name).is_none_or(|until| until <= now));
+        for namespace in due {
             match self.write(&namespace, &wanted).await {
                 Ok(()) => {
                     let text = wanted.clone();
@@ -178,7 +189,11 @@ impl Keeper {
                 Err(error) if is_leaving(&error) => {
                     tracing::debug!(%namespace, "No trust bundle for a namespace that is being deleted");
                 }
-                Err(error) => self.report(explain(&error, "create, patch", RESOURCE)),
+                Err(error) => {
+                    let why = explain(&error, "create, patch", RESOURCE);
+                    self.readiness.trouble(PART, &why);
+                    self.report(why);
+                }
             }
         }
         let outdated = self.outdated().len();
@@ -188,7 +203,6 @@ impl Keeper {
         }
         if outdated == 0 {
             self.told = None;
-            self.readiness.done(PART);
         }
         metrics::trust_bundles(all.saturating_sub(outdated), outdated);
     }
@@ -212,21 +226,11 @@ impl Keeper {
     /// Logs a failure, when it is a new one.
     fn report(&mut self, why: String) {
         metrics::source_error("trust-bundle");
-        self.readiness.trouble(PART, &why);
         if self.told.as_ref() != Some(&why) {
             tracing::warn!("Can't keep the trust bundle of all namespaces: {why}");
             self.told = Some(why);
         }
     }
-}
-
-/// What an event means for us.
-enum Noted {
-    Nothing,
-    /// All that is there is known, for the first time.
-    Known,
-    /// Somebody changed what was right; it may be put right from then on.
-    Undone(Instant),
 }
 
 fn content(map: ConfigMap) -> (String, Bundle) {

@@ -56,6 +56,9 @@ impl Injection {
             install.install = defaults.read(&install)?;
         }
         let anchors = config.trust_anchors.as_ref();
+        if anchors.is_none() {
+            tracing::warn!("Without --trust-anchors no namespace gets a trust bundle");
+        }
         let anchors = anchors.map(|file| TrustBundle::watch_file(file, trust::POLL_INTERVAL));
         let name = format!(
             "{}.{}.svc",
@@ -98,14 +101,11 @@ impl Injection {
         if let Some(defaults) = self.defaults {
             tasks.spawn(defaults.follow(webhook.config(), readiness.clone()));
         }
-        match self.anchors {
-            Some(anchors) => {
-                let (meshed, client) = (namespaces.meshed(), client.clone());
-                let readiness = readiness.clone();
-                let keeper = Keeper::new(client, anchors, own_namespace, meshed, readiness);
-                tasks.spawn(keeper.run());
-            }
-            None => tracing::warn!("Without --trust-anchors no namespace gets a trust bundle"),
+        if let Some(anchors) = self.anchors {
+            let (meshed, client) = (namespaces.meshed(), client.clone());
+            let readiness = readiness.clone();
+            let keeper = Keeper::new(client, anchors, own_namespace, meshed, readiness);
+            tasks.spawn(keeper.run());
         }
         let bundles = watch::Sender::new(self.rotation.bundle());
         let registration = Registration::new(client, bundles.subscribe(), readiness);

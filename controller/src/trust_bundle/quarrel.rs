@@ -1,6 +1,6 @@
 //! Somebody else changes what we write: how long to leave it so.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 /// Before it is put right for the first time.
@@ -10,38 +10,42 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Nobody has insisted for so long: the next change is put right soon again.
 const PEACE: Duration = Duration::from_secs(1800);
 
-/// Somebody who undoes what we do.
-#[derive(Debug)]
-pub(super) struct Quarrel {
-    pause: Duration,
-    last: Option<Instant>,
-}
+/// Somebody who undoes what we do, and where.
+#[derive(Debug, Default)]
+pub(super) struct Quarrel(BTreeMap<String, Left>);
 
-impl Default for Quarrel {
-    fn default() -> Self {
-        Self {
-            pause: PAUSE,
-            last: None,
-        }
-    }
+/// How a namespace is left as it is.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    until: Instant,
+    pause: Duration,
 }
 
 impl Quarrel {
-    /// It happened again; when to put it right.
-    pub(super) fn undone(&mut self) -> Instant {
+    /// It happened, in this namespace.
+    pub(super) fn undone(&mut self, namespace: String) {
         let now = Instant::now();
-        let insists = self.last.is_some_and(|last| now - last < PEACE);
-        self.pause = match insists {
-            true => (self.pause * 2).min(LONGEST_PAUSE),
-            false => PAUSE,
-        };
-        if insists && self.pause == LONGEST_PAUSE {
+        let insists = |before: &&Left| now - before.until < PEACE;
+        let before = self.0.get(&namespace).filter(insists);
+        let pause = before.map_or(PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
+        if before.is_some() && pause == LONGEST_PAUSE {
             tracing::warn!(
-                "Somebody else keeps changing the trust bundle: does another controller have other trust anchors?"
+                %namespace,
+                "Somebody keeps changing the trust bundle: does another controller have other trust anchors?"
             );
         }
-        self.last = Some(now);
-        now + self.pause
+        let until = now + pause;
+        self.0.insert(namespace, Left { until, pause });
+    }
+
+    /// When it may be put right there, if it must be waited for.
+    pub(super) fn until(&self, namespace: &str) -> Option<Instant> {
+        self.0.get(namespace).map(|left| left.until)
+    }
+
+    /// There is something new to say.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -52,9 +56,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_is_forgotten_after_a_while() {
         let mut quarrel = Quarrel::default();
-        assert_eq!(quarrel.undone(), Instant::now() + PAUSE);
-        assert_eq!(quarrel.undone(), Instant::now() + 2 * PAUSE);
-        tokio::time::advance(PEACE).await;
-        assert_eq!(quarrel.undone(), Instant::now() + PAUSE);
+        let mut pause = || {
+            quarrel.undone("a".to_owned());
+            quarrel.until("a").unwrap() - Instant::now()
+        };
+        assert_eq!(pause(), PAUSE);
+        assert_eq!(pause(), 2 * PAUSE);
+        tokio::time::advance(2 * PAUSE + PEACE).await;
+        assert_eq!(pause(), PAUSE);
+        assert_eq!(quarrel.until("b"), None);
     }
 }

@@ -186,6 +186,7 @@ async fn failures_are_tried_again_after_a_pause() {
     let mut text = kept.readiness.text();
     text.wait_for(|text| text.starts_with(why)).await.unwrap();
     kept.written().await;
+    text.wait_for(String::is_empty).await.unwrap();
     assert!(start.elapsed() >= 2 * PAUSE, "{:?}", start.elapsed());
 }
 
