@@ -32,7 +32,7 @@ pub(super) const CATEGORY: Category = Category {
         ),
         Check::new(
             "webhook-ca-bundle",
-            "its caBundle has a valid root",
+            "the webhook configuration's caBundle has a valid root",
             ca_bundle,
         )
         .retried(),
