@@ -13,7 +13,7 @@
 //! patch     the form of the answer                  remove    takes it out again
 //! review, webhook, certificate  the same, asked by the API server
 //! examine   what is wrong with objects that are there already
-//! namespaces, registration, defaults  what the webhook needs of its cluster
+//! live, namespaces, registration, defaults  what the webhook needs of its cluster
 //! ```
 
 mod annotations;
@@ -24,6 +24,7 @@ mod decision;
 pub(crate) mod defaults;
 mod env;
 pub mod examine;
+pub(crate) mod live;
 pub(crate) mod namespaces;
 mod patch;
 pub(crate) mod registration;

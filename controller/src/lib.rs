@@ -20,6 +20,7 @@ mod config;
 mod context;
 mod controller;
 mod destination;
+mod events;
 pub mod generated;
 mod grpc;
 mod hub;

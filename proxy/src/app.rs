@@ -208,7 +208,11 @@ fn discovery(
         let tls = identity.mutual_tls(&config.addr)?;
         let observer = control::observer(metrics, name, &config.addr);
         let client = ControlClient::new(config.clone(), tls, dns.clone(), observer);
-        Ok::<_, AppError>(client.channel())
+        let channel = client.channel();
+        // The first connection of the application waits for its discovery no longer than `initial_timeout`, which should not go by with
+        // handshakes: what is not discovered then is forwarded as it is, unencrypted.
+        tokio::spawn(async move { client.warm().await });
+        Ok::<_, AppError>(channel)
     };
     let channels = Channels {
         policy: client("policy", &config.policy)?,

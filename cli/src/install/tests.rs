@@ -12,6 +12,7 @@ use k8s_openapi::api::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+mod chart;
 mod credentials;
 mod values;
 

@@ -10,6 +10,7 @@ mod api_server;
 mod check;
 mod churn;
 mod control_plane;
+mod diagnostics;
 mod getting_started;
 mod identity;
 mod load;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         control_plane::scenarios(),
         meshed::scenarios(),
         identity::scenarios(),
+        diagnostics::scenarios(),
         churn::scenarios(),
         // Those that run alone, in this order.
         rotation::scenarios(),

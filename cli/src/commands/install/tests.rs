@@ -144,3 +144,43 @@ async fn a_cluster_that_is_away_is_no_reason_to_print_nothing() {
     let looked = tokio::time::timeout(Duration::from_secs(60), look(&args.cluster, "mesh"));
     assert!(looked.await.unwrap().is_ok());
 }
+
+/// docs/install.md has a row for each flag, with the value that it is and that value's default.
+#[test]
+fn the_documentation_lists_every_flag() {
+    let documented = include_str!("../../../../docs/install.md");
+    let defaults = serde_json::to_value(Values::default()).unwrap();
+    let command = <Line as clap::CommandFactory>::command();
+    let others = [
+        "values",
+        "output",
+        "ignore-cluster",
+        "kubeconfig",
+        "context",
+        "as",
+        "as-group",
+    ];
+    for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
+        if others.contains(&flag) {
+            continue;
+        }
+        let start = format!("| --{flag} | `");
+        let row = documented
+            .lines()
+            .find_map(|line| line.strip_prefix(&start));
+        let (value, row) = row
+            .and_then(|row| row.split_once("` | "))
+            .unwrap_or_else(|| panic!("no row {start}"));
+        let default = defaults.pointer(&format!("/{}", value.replace('.', "/")));
+        let default = match default {
+            None => String::new(),
+            Some(serde_json::Value::String(text)) if text.is_empty() => String::new(),
+            Some(serde_json::Value::String(text)) => format!("`{text}`"),
+            Some(other) => format!("`{other}`"),
+        };
+        assert!(
+            row.starts_with(&format!("{default} | ")),
+            "--{flag}: expected default {default}: {row}"
+        );
+    }
+}
