@@ -193,12 +193,17 @@ fn a_check_without_a_cluster_fails_and_says_why() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
         command.arg("check").args(args);
         command.env("KUBECONFIG", "/no/such/kubeconfig");
-        command.output().expect("cargo builds the binary before its tests")
+        command
+            .output()
+            .expect("cargo builds the binary before its tests")
     };
     let table = check(&[]);
     assert_eq!(table.status.code(), Some(1));
     let text = stdout(&table);
-    assert!(text.contains("× the kubeconfig leads to a cluster"), "{text}");
+    assert!(
+        text.contains("× the kubeconfig leads to a cluster"),
+        "{text}"
+    );
     assert!(text.contains("/no/such/kubeconfig"), "{text}");
     assert!(text.contains("mesh check --explain k8s-client"), "{text}");
     assert!(text.ends_with("1 failed, the rest not run)\n"), "{text}");
