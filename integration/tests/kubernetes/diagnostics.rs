@@ -18,6 +18,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         ),
         scenario("diagnostics::every_pod_has_metrics", every_pod_has_metrics),
         scenario(
+            "diagnostics::a_port_nobody_listens_on_is_named",
+            a_port_nobody_listens_on_is_named,
+        ),
+        scenario(
             "diagnostics::certificates_are_shown_and_judged",
             certificates_are_shown_and_judged,
         ),
@@ -134,6 +138,24 @@ async fn every_pod_has_metrics(cluster: Cluster) {
         assert!(metrics.contains(&pod), "{component}: {metrics}");
     }
     assert!(!metrics.contains("# no metrics"), "{metrics}");
+}
+
+/// What the node says of a connection that it could not open reaches the user.
+async fn a_port_nobody_listens_on_is_named(cluster: Cluster) {
+    cluster.mesh().await;
+    let space = cluster.space("hollow").await;
+    space.apply(include_str!("diagnostics/hollow.yaml")).await;
+    space.ready_pod("hollow").await;
+    let error = refusal(&space, "mesh diagnostics proxy-metrics -n $SPACE hollow").await;
+    assert!(
+        error.contains("gave no answer on port 4191") && error.contains("refused"),
+        "{error}"
+    );
+    let shown = space.sh("mesh identity show -n $SPACE hollow").await;
+    assert!(
+        !shown.success && shown.stdout.contains("no handshake with port 4143"),
+        "{shown}"
+    );
 }
 
 async fn certificates_are_shown_and_judged(cluster: Cluster) {
