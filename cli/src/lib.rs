@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod causes;
 mod cluster;
 mod commands;
 mod demo;
