@@ -55,7 +55,8 @@ bench-build:
 ## Check -------------------------------------------------------------------------------------------
 
 # Rings that need more than the toolchain come last; each target says what it lacks.
-RINGS := test-unit test-pods
+# The third wants root, Go and minutes, which CI has to have.
+RINGS := test-unit test-pods $(if $(CI),test-kubernetes)
 
 .PHONY: test
 test: $(RINGS) ## Run every test ring
@@ -103,9 +104,15 @@ test-pods: $(if $(GO)$(CI),$(H2SPEC)) $(OHA) ## Ring 2: real programs in pods, n
 	@$(CARGO) build $(LOCKED) -p mesh-proxy -p mesh-controller -p mesh-identity
 	@MESH_PODS_TOOLS=$(OHA)$(if $(GO),:$(H2SPEC)) $(CARGO) test $(LOCKED) -p mesh-integration --test pods -- $(ARGS) 2>&1 | $(call SUM,pods)
 
-# Cargo builds the binary of its pods along with the tests.
+# Not part of ring 1, which has no use for Go otherwise.
+.PHONY: test-helm
+test-helm: ## The Helm chart renders what `mesh install` prints; needs Go, no root and no cluster
+	@$(CARGO) build $(LOCKED) -p mesh
+	@$(CARGO) test $(LOCKED) -p mesh-integration --test helm -- $(ARGS) 2>&1 | $(call SUM,helm)
+
+# Cargo builds the binary of its pods along with the tests. With ARGS, only part of it is wanted.
 .PHONY: test-kubernetes
-test-kubernetes: ## Ring 3: a real Kubernetes; root, or MESH_TEST_KUBECONFIG (ARGS="services --keep"); see docs/testing.md
+test-kubernetes: $(if $(ARGS),,$(if $(GO)$(CI),test-helm)) ## Ring 3: a real Kubernetes; root, or MESH_TEST_KUBECONFIG (ARGS="services --keep"); see docs/testing.md
 	@$(CARGO) build $(LOCKED) $(addprefix -p ,$(SHIPPED))
 	@$(CARGO) test $(LOCKED) -p mesh-integration --test kubernetes -- $(ARGS)
 
@@ -120,7 +127,7 @@ lint-fmt:
 .PHONY: lint-clippy
 lint-clippy:
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	$(CARGO) clippy $(LOCKED) -p mesh-integration --test pods --test kubernetes -- -D warnings
+	$(CARGO) clippy $(LOCKED) -p mesh-integration --test pods --test kubernetes --test helm -- -D warnings
 
 # Private items too: most of what is documented is pub(crate).
 .PHONY: lint-docs

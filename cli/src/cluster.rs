@@ -30,7 +30,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub(crate) use error::ClusterError;
-pub(crate) use pods::{PodName, component};
+pub(crate) use pods::{PodName, component, is_ready};
 pub(crate) use resource::{Kind, Resource};
 
 /// For one request: until the head of its answer, and for any pause within it.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+mod check;
 mod completion;
 mod demo;
 mod diagnostics;
@@ -21,6 +22,7 @@ mod version;
 /// What `mesh` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Check(Box<check::Args>),
     Completion(completion::Args),
     Demo(demo::Args),
     #[command(subcommand)]
@@ -41,6 +43,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self) -> ExitCode {
         match self {
+            Self::Check(args) => judged(check::run(&args)),
             Self::Completion(args) => completion::run(&args),
             Self::Demo(args) => finish(demo::run(args)),
             Self::Diagnostics(command) => finish(diagnostics::run(&command)),
@@ -65,6 +68,14 @@ fn finish<E: Display>(result: Result<(), E>) -> ExitCode {
             eprintln!("mesh: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The same of a command that may find something wrong, and has told it.
+fn judged<E: Display>(result: Result<bool, E>) -> ExitCode {
+    match result {
+        Ok(false) => ExitCode::FAILURE,
+        other => finish(other.map(drop)),
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod causes;
+mod check;
 mod cluster;
 mod commands;
 mod demo;
@@ -16,6 +17,7 @@ mod inject;
 mod install;
 pub mod local;
 mod manifest;
+mod prometheus;
 
 /// A lightweight service mesh: mutual TLS, latency-aware balancing and golden metrics for programs that know nothing of it.
 #[derive(Debug, Parser)]

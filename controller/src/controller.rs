@@ -33,8 +33,7 @@ pub struct Controller {
     config: Config,
     /// What people are told of the source.
     source_text: watch::Receiver<String>,
-    discovery: Option<Discovery>,
-    injection: Option<Injection>,
+    roles: Roles,
     admin: Bound,
 }
 
@@ -62,29 +61,31 @@ impl Controller {
             admin: Bound::new("admin", config.admin_addr).await?,
             config,
             source_text,
-            discovery,
-            injection,
+            roles: Roles {
+                discovery,
+                injection,
+            },
         })
     }
 
     /// Where `Destination` and `Balancing` are served, or would be.
     #[must_use]
     pub fn destination_addr(&self) -> SocketAddr {
-        let addrs = self.discovery.as_ref().map(Discovery::addrs);
+        let addrs = self.roles.discovery.as_ref().map(Discovery::addrs);
         addrs.map_or(self.config.destination_addr, |addrs| addrs.0)
     }
 
     /// Where `OutboundPolicies` and `InboundServerPolicies` are served, or would be.
     #[must_use]
     pub fn policy_addr(&self) -> SocketAddr {
-        let addrs = self.discovery.as_ref().map(Discovery::addrs);
+        let addrs = self.roles.discovery.as_ref().map(Discovery::addrs);
         addrs.map_or(self.config.policy_addr, |addrs| addrs.1)
     }
 
     /// Where the injection webhook is served, or would be.
     #[must_use]
     pub fn injector_addr(&self) -> SocketAddr {
-        let addr = self.injection.as_ref().map(Injection::addr);
+        let addr = self.roles.injection.as_ref().map(Injection::addr);
         addr.unwrap_or(self.config.injector_addr)
     }
 
@@ -112,19 +113,7 @@ impl Controller {
         };
         tracing::info!(admin = %self.admin.addr, "Controller started");
         tasks.spawn(admin.serve(self.admin.listener));
-        let discovery = self
-            .discovery
-            .map(|role| role.run(self.config, readiness.clone(), stop.subscribe()));
-        let injection = self
-            .injection
-            .map(|role| role.run(readiness.clone(), stop.subscribe()));
-        let serving = async {
-            tokio::try_join!(
-                async { optional(discovery).await.unwrap_or(Ok(())) },
-                async { Ok(optional(injection).await.unwrap_or_default()) },
-            )
-            .map(|_| ())
-        };
+        let serving = self.roles.run(self.config, &readiness, stop.subscribe());
         tokio::pin!(serving);
         tokio::select! {
             served = &mut serving => return served,
@@ -142,14 +131,39 @@ impl fmt::Debug for Controller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Controller")
             .field("config", &self.config)
-            .field("discovery", &self.discovery)
+            .field("discovery", &self.roles.discovery)
             .finish_non_exhaustive()
     }
 }
 
-/// What the future gives, if there is one.
-async fn optional<T>(future: Option<impl Future<Output = T>>) -> Option<T> {
-    Some(future?.await)
+/// What this process serves.
+struct Roles {
+    discovery: Option<Discovery>,
+    injection: Option<Injection>,
+}
+
+impl Roles {
+    /// Serves until each role has ended.
+    async fn run(
+        self,
+        config: Config,
+        readiness: &Readiness,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        let discovery = async {
+            match self.discovery {
+                Some(role) => role.run(config, readiness.clone(), stop.clone()).await,
+                None => Ok(()),
+            }
+        };
+        let injection = async {
+            if let Some(role) = self.injection {
+                role.run(readiness.clone(), stop.clone()).await;
+            }
+            Ok(())
+        };
+        tokio::try_join!(discovery, injection).map(|_| ())
+    }
 }
 
 /// A listener, with the port that it got.

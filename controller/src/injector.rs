@@ -12,7 +12,8 @@
 //! annotations, settings  what can be tuned          env, containers  what is injected
 //! patch     the form of the answer                  remove    takes it out again
 //! review, webhook, certificate  the same, asked by the API server
-//! namespaces, registration, defaults  what the webhook needs of its cluster
+//! examine   what is wrong with objects that are there already
+//! live, namespaces, registration, defaults  what the webhook needs of its cluster
 //! ```
 
 mod annotations;
@@ -22,6 +23,8 @@ mod containers;
 mod decision;
 pub(crate) mod defaults;
 mod env;
+pub mod examine;
+pub(crate) mod live;
 pub(crate) mod namespaces;
 mod patch;
 pub(crate) mod registration;

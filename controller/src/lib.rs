@@ -20,6 +20,7 @@ mod config;
 mod context;
 mod controller;
 mod destination;
+mod events;
 pub mod generated;
 mod grpc;
 mod hub;
@@ -44,7 +45,19 @@ pub use source::directory::DirectoryError;
 
 /// How manifests are read: the same for the controller and the command line.
 pub mod manifests {
+    use crate::source::convert::Convert as _;
     pub use crate::source::directory::{documents, read};
+    use k8s_openapi::api::core::v1::Service;
+
+    /// What of a Service the controller can't use, as sentences: annotations that it leaves out, or
+    /// the field that makes it unusable.
+    #[must_use]
+    pub fn service_warnings(service: Service) -> Vec<String> {
+        match service.convert() {
+            Ok(converted) => converted.warnings,
+            Err(invalid) => vec![invalid.to_string()],
+        }
+    }
 }
 
 use std::future::Future;

@@ -18,6 +18,7 @@ const LISTS: &str = "mesh_controller_source_lists_total";
 const FAULTY: &str = "mesh_controller_source_faulty_objects";
 const TRUST_BUNDLES: &str = "mesh_controller_trust_bundles";
 const WEBHOOK_ROOTS: &str = "mesh_controller_webhook_roots";
+const EVENTS: &str = "mesh_controller_events_total";
 const SOURCE_UPDATES: &str = "mesh_controller_source_updates_total";
 const INJECTIONS: &str = "proxy_inject_admission_responses_total";
 const FAILED_INJECTIONS: &str = "proxy_inject_admission_errors_total";
@@ -69,6 +70,11 @@ pub(crate) fn describe() {
         TRUST_BUNDLES,
         Unit::Count,
         "Meshed namespaces by the state of their trust bundle: current or outdated"
+    );
+    describe_counter!(
+        EVENTS,
+        Unit::Count,
+        "Kubernetes Events by result: written, dropped or failed"
     );
     describe_counter!(SOURCE_UPDATES, Unit::Count, "Changes of objects taken in");
 }
@@ -172,6 +178,11 @@ pub(crate) fn faulty_objects(kind: Kind, objects: usize) {
 pub(crate) fn trust_bundles(current: usize, outdated: usize) {
     gauge!(TRUST_BUNDLES, "state" => "current").set(current as f64);
     gauge!(TRUST_BUNDLES, "state" => "outdated").set(outdated as f64);
+}
+
+/// What became of an event: written, dropped or failed.
+pub(crate) fn event(result: &'static str) {
+    counter!(EVENTS, "result" => result).increment(1);
 }
 
 /// Changes were taken in.

@@ -31,7 +31,7 @@ mod dockerfile;
 mod exec;
 mod external;
 mod forward;
-mod golang;
+pub(crate) mod golang;
 mod images;
 mod isolation;
 mod leftovers;

@@ -33,6 +33,7 @@ pub mod cache;
 pub mod client;
 pub mod control;
 pub mod framing;
+pub mod helm;
 pub mod kubernetes;
 mod load;
 mod mesh;

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 /// Group, version and kind, in the order in which they are best deleted: first what keeps pods from starting, then rights, so that a
 /// controller that still runs makes nothing anew.
-const KINDS: [(&str, &str, &str, Scope); 12] = [
+const KINDS: [(&str, &str, &str, Scope); 10] = [
     (
         "admissionregistration.k8s.io",
         "v1",
@@ -42,13 +42,6 @@ const KINDS: [(&str, &str, &str, Scope); 12] = [
         "ClusterRole",
         Scope::Cluster,
     ),
-    (
-        "rbac.authorization.k8s.io",
-        "v1",
-        "RoleBinding",
-        Scope::Namespace,
-    ),
-    ("rbac.authorization.k8s.io", "v1", "Role", Scope::Namespace),
     ("policy", "v1", "PodDisruptionBudget", Scope::Namespace),
     ("apps", "v1", "Deployment", Scope::Namespace),
     ("", "v1", "Service", Scope::Namespace),

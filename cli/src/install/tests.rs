@@ -7,11 +7,12 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount},
     policy::v1::PodDisruptionBudget,
-    rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
+    rbac::v1::{ClusterRole, ClusterRoleBinding},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+mod chart;
 mod credentials;
 mod values;
 
@@ -92,8 +93,6 @@ fn every_object_is_of_its_kind() {
             "ServiceAccount" => same::<ServiceAccount>(object),
             "ClusterRole" => same::<ClusterRole>(object),
             "ClusterRoleBinding" => same::<ClusterRoleBinding>(object),
-            "Role" => same::<Role>(object),
-            "RoleBinding" => same::<RoleBinding>(object),
             "Service" => same::<Service>(object),
             "Deployment" => same::<Deployment>(object),
             "PodDisruptionBudget" => same::<PodDisruptionBudget>(object),
@@ -123,6 +122,25 @@ fn no_two_objects_are_one() {
     let all = names.len();
     names.dedup();
     assert_eq!(names.len(), all);
+}
+
+/// docs/config.md has a row for each flag of the programs, as their own tests see to.
+#[test]
+fn the_programs_have_the_flags_that_they_are_given() {
+    let documented = include_str!("../../../docs/config.md");
+    let objects = rendered(MANY);
+    let args = objects.iter().filter_map(|object| {
+        object
+            .pointer("/spec/template/spec/containers/0/args")?
+            .as_array()
+    });
+    for arg in args.flatten() {
+        let flag = arg.as_str().unwrap().split('=').next().unwrap();
+        assert!(
+            documented.contains(&format!("| {flag} | ")),
+            "no flag {flag}"
+        );
+    }
 }
 
 /// A new proxy default restarts the injector; nothing else may.

@@ -29,6 +29,8 @@ use tokio::{
 const WAITING_BATCHES: usize = 4;
 /// What is waited for.
 const OBJECTS: &str = "objects";
+/// Without it no proxy can connect.
+const CERTIFICATE: &str = "a certificate";
 
 /// Where the objects are, checked.
 #[derive(Clone, Debug)]
@@ -102,6 +104,10 @@ impl Discovery {
         // Dropped, and so aborted, when this function returns.
         let mut tasks = JoinSet::new();
         readiness.wait_for(OBJECTS);
+        if let Some(credentials) = &config.credentials {
+            readiness.wait_for(CERTIFICATE);
+            tasks.spawn(certified(credentials.ready(), readiness.clone()));
+        }
         let (batches, received) = mpsc::channel(WAITING_BATCHES);
         self.objects.start(batches, &mut tasks);
         let read = watch::Sender::new(false);
@@ -195,5 +201,12 @@ async fn feed(
         if read.send_if_modified(|read| !std::mem::replace(read, true)) {
             readiness.done(OBJECTS);
         }
+    }
+}
+
+/// Until there is a certificate, clients fail to connect: those of a replica that this one replaces would find nobody.
+async fn certified(mut ready: watch::Receiver<bool>, readiness: Readiness) {
+    if ready.wait_for(|ready| *ready).await.is_ok() {
+        readiness.done(CERTIFICATE);
     }
 }

@@ -11,10 +11,12 @@
 use super::{Bound, Error, readiness::Readiness};
 use crate::{
     config::Config,
+    events::Recorder,
     injector::{
         self,
         certificate::Rotation,
         defaults::Defaults,
+        live::Live,
         namespaces::{self, Namespaces},
         registration::{self, Registration},
         webhook::Webhook,
@@ -81,9 +83,15 @@ impl Injection {
         let client = self.kubernetes.client();
         let namespaces = Namespaces::default();
         let own_namespace = self.install.namespace.clone();
-        let webhook = Webhook::new(self.install, namespaces.clone());
         // Dropped, and so aborted, when this function returns.
         let mut tasks = JoinSet::new();
+        let (events, writer) = Recorder::new(client.clone(), "mesh-injector");
+        tasks.spawn(writer.run());
+        let cluster = Live {
+            namespaces: namespaces.clone(),
+            events,
+        };
+        let webhook = Webhook::new(self.install, cluster);
         readiness.wait_for(namespaces::PART);
         tasks.spawn(namespaces.clone().run(self.kubernetes, readiness.clone()));
         if let Some(defaults) = self.defaults {

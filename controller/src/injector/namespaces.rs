@@ -8,7 +8,7 @@
 //! Also says which namespaces are *meshed*, so that they get a trust bundle: those
 //! that ask for proxies, and those in which a pod asked for itself.
 
-use super::{Annotations, CONFIG_PREFIX, INJECT, review::Outcome, webhook::Cluster};
+use super::{Annotations, CONFIG_PREFIX, INJECT};
 use crate::{
     controller::readiness::Readiness,
     metrics,
@@ -109,33 +109,32 @@ impl Namespaces {
         self.0.changed.send_replace(());
     }
 
-    /// Namespaces with pods that have our proxy, or will have it.
-    pub(crate) fn meshed(&self) -> watch::Receiver<BTreeSet<String>> {
-        self.0.meshed.subscribe()
-    }
-}
-
-impl Cluster for Namespaces {
-    fn annotations(&self, namespace: &str) -> Option<Annotations> {
+    /// A namespace's annotations, if it is known.
+    pub(crate) fn annotations(&self, namespace: &str) -> Option<Annotations> {
         self.0.known.read().annotations.get(namespace).cloned()
     }
 
-    async fn known(&self, namespace: &str) {
+    /// Waits until a namespace is known, for a while. Who asks finds out by itself
+    /// whether it is.
+    pub(crate) async fn known(&self, namespace: &str) {
         let mut changed = self.0.changed.subscribe();
         let known = async {
             while self.annotations(namespace).is_none() && changed.changed().await.is_ok() {}
         };
-        // Who asks finds out by itself.
         let _ = tokio::time::timeout(PATIENCE, known).await;
     }
 
-    fn decided(&self, outcome: &Outcome) {
-        if !outcome.meshed || outcome.dry_run || self.0.meshed.borrow().contains(&outcome.namespace)
-        {
-            return;
+    /// A pod with our proxy was made there.
+    pub(crate) fn mesh(&self, namespace: &str) {
+        if !self.0.meshed.borrow().contains(namespace) {
+            self.0.known.write().asked.insert(namespace.to_owned());
+            self.note();
         }
-        self.0.known.write().asked.insert(outcome.namespace.clone());
-        self.note();
+    }
+
+    /// Namespaces with pods that have our proxy, or will have it.
+    pub(crate) fn meshed(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.0.meshed.subscribe()
     }
 }
 

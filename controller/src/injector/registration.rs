@@ -49,7 +49,8 @@ const PART: &str = "the injector's roots in MutatingWebhookConfiguration mesh-in
 
 /// Between looks.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// After somebody else wrote at the same time, at most.
+/// After somebody else wrote at the same time, and after a first failure. Doubled with
+/// each that follows, up to the interval.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Before the first request is welcome: API servers hear of a change by a watch.
 const HEARD: Duration = Duration::from_secs(1);
@@ -62,6 +63,8 @@ pub(crate) struct Registration {
     readiness: Readiness,
     /// The failure that the log has.
     told: Option<String>,
+    /// Before the next look after a failure.
+    pause: Duration,
 }
 
 /// What a look came to.
@@ -82,6 +85,7 @@ impl Registration {
             own,
             readiness,
             told: None,
+            pause: AGAIN,
         }
     }
 
@@ -95,13 +99,15 @@ impl Registration {
                     if std::mem::take(&mut first) && matches!(look, Look::Written) {
                         tokio::time::sleep(HEARD).await;
                     }
-                    self.told = None;
+                    (self.told, self.pause) = (None, AGAIN);
                     self.readiness.done(PART);
                     INTERVAL
                 }
                 Err(why) => {
                     self.report(why);
-                    INTERVAL
+                    let pause = self.pause;
+                    self.pause = (pause * 2).min(INTERVAL);
+                    pause
                 }
             };
             let pause = pause.mul_f64(rand::rng().random_range(0.5..=1.0));
@@ -142,6 +148,7 @@ impl Registration {
         if self.told.as_ref() != Some(&why) {
             tracing::warn!("Can't put our roots into the webhook configuration {SERVICE}: {why}");
             self.told = Some(why);
+            self.pause = AGAIN;
         }
     }
 }

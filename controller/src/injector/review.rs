@@ -7,6 +7,7 @@
 
 use super::{Annotations, Config, Decision, Namespace, Owner, Patch, Skip, Unsupported, patch};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use k8s_openapi::api::core::v1::ObjectReference;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -121,6 +122,8 @@ pub struct Outcome {
     pub owner: Option<Owner>,
     /// What was decided.
     pub decision: Decision,
+    /// What an event about it is about: the owner, else the pod.
+    pub about: ObjectReference,
     /// It has our proxy, or gets one.
     pub meshed: bool,
     /// Nothing will be stored: no event should tell of it.
@@ -181,6 +184,7 @@ pub fn answer(
     let has_ours = of.and_then(Value::as_str) == Some(&config.namespace);
     let outcome = Outcome {
         name: name(&request),
+        about: about(&request),
         meshed: has_ours || matches!(decision, Decision::Inject { .. }),
         owner: Owner::of(&request.object),
         namespace: request.namespace,
@@ -202,6 +206,27 @@ fn name(request: &Request) -> String {
     name.or_else(|| text("/metadata/generateName"))
         .unwrap_or_default()
         .to_owned()
+}
+
+/// With the uid of what exists already; a pod gets its own later.
+fn about(request: &Request) -> ObjectReference {
+    let owners = request.object.pointer("/metadata/ownerReferences");
+    let owners = owners.and_then(Value::as_array).into_iter().flatten();
+    let owner = owners.max_by_key(|owner| owner["controller"] == true);
+    let text = |name| Some(owner?.get(name)?.as_str()?.to_owned());
+    let is_owner = text("name").is_some();
+    let of_pod = |pod: String, owner: Option<String>| match is_owner {
+        true => owner,
+        false => Some(pod),
+    };
+    ObjectReference {
+        api_version: of_pod("v1".to_owned(), text("apiVersion")),
+        kind: of_pod("Pod".to_owned(), text("kind")),
+        name: of_pod(name(request), text("name")),
+        namespace: Some(request.namespace.clone()),
+        uid: text("uid").filter(|_| is_owner),
+        ..ObjectReference::default()
+    }
 }
 
 fn response(uid: String, outcome: &Outcome) -> Response {

@@ -15,6 +15,8 @@ use crate::metrics;
 
 /// Namespace of the control plane.
 pub(super) const NAMESPACE: &str = "mesh";
+/// Proxies forward what they can't discover in time as it is, unencrypted. On a machine that does several things at once, 500 ms go by.
+const PATIENT: (&str, &str) = ("MESH_PROXY_DESTINATION_PROFILE_INITIAL_TIMEOUT", "20s");
 /// The container that injection adds.
 pub const PROXY: &str = "mesh-proxy";
 
@@ -73,17 +75,26 @@ impl Mesh {
     /// When the API server refuses it, or pods are not injected in time.
     pub async fn space(&self, name: &str) -> Space {
         let space = self.cluster.space(name).await;
-        self.annotate(&space).await;
+        self.annotate(&space, &[]).await;
         space
     }
 
-    /// Asks for proxies in a namespace, and waits until new pods of it get them.
+    /// Asks for proxies in a namespace, with more variables than they have, and waits until new pods of it get them.
     ///
     /// # Panics
     /// As [`Mesh::space`].
-    pub async fn annotate(&self, space: &Space) {
+    pub async fn annotate(&self, space: &Space, variables: &[(&str, &str)]) {
         let namespaces = Api::<Namespace>::all(self.cluster.client());
-        let annotated = json!({ "metadata": { "annotations": { "mesh.dev/inject": "enabled" } } });
+        let env: Vec<_> = [PATIENT]
+            .iter()
+            .chain(variables)
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect();
+        let annotations = json!({
+            "mesh.dev/inject": "enabled",
+            "config.mesh.dev/proxy-additional-env": json!(env).to_string(),
+        });
+        let annotated = json!({ "metadata": { "annotations": annotations } });
         let (params, patch) = (PatchParams::default(), Patch::Merge(annotated));
         namespaces
             .patch(space.name(), &params, &patch)

@@ -38,7 +38,7 @@ async fn scale_up_and_down(cluster: Cluster) {
     scale(&space, 2).await;
     let load = Load::start(&space).await;
     scale(&space, 10).await;
-    load.more(100).await;
+    load.more(40).await;
     scale(&space, 2).await;
     load.lost_nothing().await;
 }

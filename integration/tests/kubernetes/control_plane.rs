@@ -25,12 +25,13 @@ async fn starts(cluster: Cluster) {
     space.apply(include_str!("pods/client.yaml")).await;
     space.ready_pod("client").await;
     let url = "http://mesh-identity-headless.mesh:9990/metrics";
-    let metrics = space
-        .exec("client", "client", &["/mesh-test-pod", "get", url])
-        .await
-        .ok();
-    let mut issued = metrics
-        .lines()
-        .filter(|line| line.starts_with("identity_certificates_total"));
-    assert!(issued.any(|line| !line.ends_with(" 0")), "{metrics}");
+    let get = ["/mesh-test-pod", "get", url];
+    space
+        .until("a certificate", async || {
+            let metrics = space.exec("client", "client", &get).await.ok();
+            let sample = "identity_certificates_total{result=\"ok\"} ";
+            let mut issued = metrics.lines().filter_map(|line| line.strip_prefix(sample));
+            issued.any(|count| count != "0").then_some(())
+        })
+        .await;
 }

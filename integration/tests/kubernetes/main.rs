@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use mesh_integration::kubernetes;
 
 mod api_server;
+mod check;
 mod churn;
 mod control_plane;
 mod diagnostics;
@@ -36,9 +37,11 @@ fn main() -> ExitCode {
         // Those that run alone, in this order.
         rotation::scenarios(),
         api_server::scenarios(),
+        check::scenarios(),
         upgrade::scenarios(),
         // After this there is no mesh.
         uninstall::scenarios(),
+        check::scenarios_without_mesh(),
         getting_started::scenarios(),
     ];
     kubernetes::main(scenarios.into_iter().flatten().collect())

@@ -82,7 +82,7 @@ async fn an_annotation_encrypts(cluster: Cluster) {
     for _ in 0..10 {
         get(&space, &format!("http://web/{before}")).await;
     }
-    mesh.annotate(&space).await;
+    mesh.annotate(&space, &[]).await;
     space
         .sh("kubectl rollout restart deployment --namespace $SPACE")
         .await

@@ -15,8 +15,7 @@ const BUNDLE: &str = "mesh-trust-bundle";
 /// Its key.
 const KEY: &str = "ca-bundle.crt";
 /// A proxy asks for a new certificate every day, these every 20 seconds.
-const HASTY: &str = r#"kubectl annotate namespace $SPACE 'config.mesh.dev/proxy-additional-env=[
-    {"name": "MESH_PROXY_IDENTITY_MAX_REFRESH", "value": "20s"}]'"#;
+const HASTY: (&str, &str) = ("MESH_PROXY_IDENTITY_MAX_REFRESH", "20s");
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![exclusive("rotation::loses_nothing", loses_nothing)]
@@ -25,8 +24,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 async fn loses_nothing(cluster: Cluster) {
     let mesh = cluster.mesh().await;
     let space = cluster.space("rotation").await;
-    space.sh(HASTY).await.ok();
-    mesh.annotate(&space).await;
+    mesh.annotate(&space, &[HASTY]).await;
     shop_in(&space).await;
     let load = Load::start(&space).await;
 
@@ -37,7 +35,7 @@ async fn loses_nothing(cluster: Cluster) {
 
     set_anchors(&mesh, &format!("{old}{new}")).await;
     anchors_arrive(&space, &format!("{old}{new}")).await;
-    load.more(200).await;
+    load.more(100).await;
 
     set_issuer(&mesh, &file(ca::ISSUER_CERTIFICATE), &file(ca::ISSUER_KEY)).await;
     let loads = || service_metric(&space, "identity_issuer_loads_total{result=\"ok\"}");
@@ -50,7 +48,7 @@ async fn loses_nothing(cluster: Cluster) {
 
     set_anchors(&mesh, &new).await;
     anchors_arrive(&space, &new).await;
-    load.more(200).await;
+    load.more(100).await;
     // Handshakes of new pods, which trust the new anchor alone.
     space
         .sh("kubectl rollout restart deployment/web --namespace $SPACE")

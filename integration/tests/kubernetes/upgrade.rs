@@ -24,7 +24,7 @@ async fn loses_nothing(cluster: Cluster) {
         cluster.sh(&line).await.ok();
         mesh.rolled_out().await;
         gone(&mesh, &before).await;
-        load.more(50).await;
+        load.more(20).await;
     }
     let line = "kubectl rollout restart deployment/web --namespace $SPACE";
     space.sh(line).await.ok();

@@ -13,13 +13,13 @@ pub(crate) struct Flags {
     #[arg(skip)]
     pub(super) namespace: Option<String>,
     /// Registry, and path in it, of the images mesh-proxy, mesh-controller and mesh-identity
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, env = "MESH_REGISTRY", value_name = "NAME")]
     registry: Option<String>,
     /// Tag of the images
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, env = "MESH_TAG", value_name = "TAG")]
     tag: Option<String>,
     /// When images are pulled: Always, IfNotPresent or Never
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, env = "MESH_IMAGE_PULL_POLICY", value_name = "POLICY")]
     image_pull_policy: Option<String>,
     /// High availability: three replicas of everything, on different nodes if there are
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]

@@ -107,8 +107,10 @@ fn mistakes_are_told_one_a_line() {
 #[tokio::test]
 async fn a_second_mesh_is_refused_with_the_next_step() {
     let installed = |namespace: &str| {
-        let mut values = Values::default();
-        values.namespace = namespace.to_owned();
+        let values = Values {
+            namespace: namespace.to_owned(),
+            ..Values::default()
+        };
         let credentials = Credentials::of(&values, SystemTime::now()).unwrap();
         testing::cluster(install::objects(&values, &credentials, "0.0.9"))
     };
@@ -141,4 +143,44 @@ async fn a_cluster_that_is_away_is_no_reason_to_print_nothing() {
     let args = args(&["--kubeconfig", &path]);
     let looked = tokio::time::timeout(Duration::from_secs(60), look(&args.cluster, "mesh"));
     assert!(looked.await.unwrap().is_ok());
+}
+
+/// docs/install.md has a row for each flag, with the value that it is and that value's default.
+#[test]
+fn the_documentation_lists_every_flag() {
+    let documented = include_str!("../../../../docs/install.md");
+    let defaults = serde_json::to_value(Values::default()).unwrap();
+    let command = <Line as clap::CommandFactory>::command();
+    let others = [
+        "values",
+        "output",
+        "ignore-cluster",
+        "kubeconfig",
+        "context",
+        "as",
+        "as-group",
+    ];
+    for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
+        if others.contains(&flag) {
+            continue;
+        }
+        let start = format!("| --{flag} | `");
+        let row = documented
+            .lines()
+            .find_map(|line| line.strip_prefix(&start));
+        let (value, row) = row
+            .and_then(|row| row.split_once("` | "))
+            .unwrap_or_else(|| panic!("no row {start}"));
+        let default = defaults.pointer(&format!("/{}", value.replace('.', "/")));
+        let default = match default {
+            None => String::new(),
+            Some(serde_json::Value::String(text)) if text.is_empty() => String::new(),
+            Some(serde_json::Value::String(text)) => format!("`{text}`"),
+            Some(other) => format!("`{other}`"),
+        };
+        assert!(
+            row.starts_with(&format!("{default} | ")),
+            "--{flag}: expected default {default}: {row}"
+        );
+    }
 }

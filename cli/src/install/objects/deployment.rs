@@ -26,7 +26,6 @@ pub(super) struct Component {
     pub(super) mounts: Vec<Mount>,
     pub(super) annotations: Map<String, Value>,
     pub(super) resources: Value,
-    pub(super) cluster_rules: &'static [Rule],
     pub(super) rules: &'static [Rule],
 }
 
@@ -67,10 +66,7 @@ impl Component {
             "kind": "ServiceAccount",
             "metadata": install.meta(&self.full_name()),
         })];
-        objects.extend(rbac::cluster(install, self.name, self.cluster_rules));
-        if !self.rules.is_empty() {
-            objects.extend(rbac::namespaced(install, self.name, self.rules));
-        }
+        objects.extend(rbac::cluster(install, self.name, self.rules));
         objects.extend(
             self.services
                 .iter()

@@ -49,7 +49,7 @@ pub(super) fn component(install: &Install<'_>) -> Component {
         annotations: Map::new(),
         resources: values.destination.resources.clone(),
         // What `controller/src/source/kubernetes.rs` watches.
-        cluster_rules: &[
+        rules: &[
             Rule {
                 group: "",
                 resources: &["namespaces", "nodes", "pods", "services"],
@@ -63,7 +63,6 @@ pub(super) fn component(install: &Install<'_>) -> Component {
                 verbs: &["list", "watch"],
             },
         ],
-        rules: &[],
     }
 }
 

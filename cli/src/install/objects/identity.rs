@@ -41,13 +41,12 @@ pub(super) fn component(install: &Install<'_>) -> Component {
         annotations: Map::new(),
         resources: values.identity.resources.clone(),
         // Tokens are of any namespace.
-        cluster_rules: &[Rule {
+        rules: &[Rule {
             group: "authentication.k8s.io",
             resources: &["tokenreviews"],
             names: &[],
             verbs: &["create"],
         }],
-        rules: &[],
     }
 }
 

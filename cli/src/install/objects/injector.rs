@@ -37,12 +37,11 @@ pub(super) fn component(install: &Install<'_>) -> Component {
         mounts: vec![Mount::anchors(), proxy_defaults()],
         annotations: Map::from_iter([("mesh.dev/config-checksum".to_owned(), checksum.into())]),
         resources: install.values.injector.resources.clone(),
-        cluster_rules: CLUSTER,
-        rules: OWN_NAMESPACE,
+        rules: RULES,
     }
 }
 
-const CLUSTER: &[Rule] = &[
+const RULES: &[Rule] = &[
     // Annotations of namespaces; `controller/src/source/kubernetes.rs`.
     Rule {
         group: "",
@@ -72,13 +71,6 @@ const CLUSTER: &[Rule] = &[
         verbs: &["get", "patch"],
     },
 ];
-
-const OWN_NAMESPACE: &[Rule] = &[Rule {
-    group: "coordination.k8s.io",
-    resources: &["leases"],
-    names: &[],
-    verbs: &["get", "list", "create", "patch", "delete"],
-}];
 
 fn proxy_defaults() -> Mount {
     let item = json!({"key": config::PROXY_DEFAULTS, "path": config::PROXY_DEFAULTS});

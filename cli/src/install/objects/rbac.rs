@@ -45,27 +45,6 @@ pub(super) fn cluster(install: &Install<'_>, component: &str, rules: &[Rule]) ->
     ]
 }
 
-/// Role and binding in the control plane's namespace.
-pub(super) fn namespaced(install: &Install<'_>, component: &str, rules: &[Rule]) -> [Value; 2] {
-    let name = format!("mesh-{component}");
-    let rules: Vec<_> = rules.iter().map(Rule::json).collect();
-    [
-        json!({
-            "apiVersion": API,
-            "kind": "Role",
-            "metadata": install.meta(&name),
-            "rules": rules,
-        }),
-        json!({
-            "apiVersion": API,
-            "kind": "RoleBinding",
-            "metadata": install.meta(&name),
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [subject(install, component)],
-        }),
-    ]
-}
-
 const API: &str = "rbac.authorization.k8s.io/v1";
 
 fn subject(install: &Install<'_>, component: &str) -> Value {

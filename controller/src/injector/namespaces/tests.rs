@@ -1,7 +1,6 @@
 //! What the webhook knows of namespaces, and when.
 
 use super::*;
-use crate::injector::{Decision, Skip};
 use kube::runtime::watcher::Event;
 use tokio::time::Instant;
 
@@ -23,17 +22,6 @@ fn listed(each: Vec<PartialObjectMeta<Namespace>>) -> Namespaces {
     }
     namespaces.take(Event::InitDone);
     namespaces
-}
-
-fn outcome(namespace: &str, meshed: bool, dry_run: bool) -> Outcome {
-    Outcome {
-        namespace: namespace.to_owned(),
-        name: "web".to_owned(),
-        owner: None,
-        decision: Decision::Skip(Skip::SidecarExists),
-        meshed,
-        dry_run,
-    }
 }
 
 #[test]
@@ -63,10 +51,7 @@ fn namespaces_are_meshed_by_annotation_or_by_their_pods() {
     let mut meshed = namespaces.meshed();
     let mut now = || Vec::from_iter(meshed.borrow_and_update().clone());
     assert_eq!(now(), ["gate", "shop"]);
-    namespaces.decided(&outcome("bare", false, false));
-    namespaces.decided(&outcome("bare", true, true));
-    assert_eq!(now(), ["gate", "shop"], "no pod with a proxy was made");
-    namespaces.decided(&outcome("bare", true, false));
+    namespaces.mesh("bare");
     assert_eq!(now(), ["bare", "gate", "shop"]);
     namespaces.take(Event::Delete(namespace("bare", &[])));
     namespaces.take(Event::Apply(namespace("gate", &[])));

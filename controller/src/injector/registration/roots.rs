@@ -116,16 +116,16 @@ fn drop_oldest(kept: &mut Vec<(Root, Timestamp)>, is_own: impl Fn(&Root) -> bool
 fn split(pem: &str) -> Vec<Root> {
     let mut roots = Vec::<Root>::new();
     for block in pem.split_inclusive(END) {
-        let Some(start) = block.find(BEGIN) else {
+        let Some(block) = block.find(BEGIN).map(|start| &block[start..]) else {
             continue;
         };
-        let Ok(der) = CertificateDer::from_pem_slice(block[start..].as_bytes()) else {
+        let Ok(der) = CertificateDer::from_pem_slice(block.as_bytes()) else {
             continue;
         };
         let fingerprint = fingerprint(&der);
         if roots.iter().all(|root| root.fingerprint != fingerprint) {
             roots.push(Root {
-                pem: format!("{}\n", &block[start..]),
+                pem: format!("{block}\n"),
                 fingerprint,
             });
         }

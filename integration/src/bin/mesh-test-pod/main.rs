@@ -6,7 +6,7 @@
 //! mesh-test-pod greet PORT      speaks first: the pod's name to everybody who connects
 //! mesh-test-pod get URL         prints the body; fails unless the status is 200
 //! mesh-test-pod hear HOST:PORT  prints what a server that speaks first says
-//! mesh-test-pod load URL RPS    asks so many times a second, and tells at 127.0.0.1:9000 how that goes, in JSON
+//! mesh-test-pod load URL RPS    asks so many times a second, and tells at port 9000 how that goes, in JSON
 //! mesh-test-pod resolve NAME    prints its addresses, a line each
 //! mesh-test-pod cat FILE        prints a file
 //! mesh-test-pod crash FILE      fails, but the second time it waits for SIGTERM: FILE tells
