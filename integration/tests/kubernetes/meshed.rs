@@ -23,9 +23,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Pods of the server of `shop.yaml`.
-pub(crate) const REPLICAS: usize = 2;
-
 /// The namespace of `shop.yaml`, all of it in the mesh.
 pub(crate) async fn shop(mesh: &Mesh, name: &str) -> Space {
     let space = mesh.space(name).await;
