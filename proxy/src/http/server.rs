@@ -5,10 +5,12 @@
 //! connection is read through [`Guarded`], because hyper alone accepts framing
 //! that two parsers may read differently (RFC 9112 section 11.2).
 
+mod patience;
 mod resets;
 mod truncation;
 
 use self::{
+    patience::Patience,
     resets::{CountResets, Resets},
     truncation::{Breakable, Truncation},
 };
@@ -158,7 +160,7 @@ where
     let (io, guard) = Guarded::new(Breakable::new(io, &truncation));
     let service = truncation.watch(guard.watch(AlwaysReady(service)));
     let connection = conn::http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Patience::default())
         .header_read_timeout(settings.header_read_timeout)
         .max_headers(settings.max_headers)
         .max_buf_size(settings.max_header_bytes.max(8192))
