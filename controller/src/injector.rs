@@ -12,6 +12,8 @@
 //! annotations, settings  what can be tuned          env, containers  what is injected
 //! patch     the form of the answer                  remove    takes it out again
 //! review, webhook, certificate  the same, asked by the API server
+//! examine   what is wrong with objects that are there already
+//! live, namespaces, registration, defaults  what the webhook needs of its cluster
 //! ```
 
 mod annotations;
@@ -19,8 +21,13 @@ pub mod certificate;
 mod config;
 mod containers;
 mod decision;
+pub(crate) mod defaults;
 mod env;
+pub mod examine;
+pub(crate) mod live;
+pub(crate) mod namespaces;
 mod patch;
+pub(crate) mod registration;
 mod remove;
 pub mod review;
 mod settings;
@@ -42,6 +49,8 @@ use serde_json::{Map, Value};
 
 /// The annotation that asks for a proxy.
 pub const INJECT: &str = "mesh.dev/inject";
+/// What it may say.
+const INJECT_VALUES: [&str; 3] = ["enabled", "disabled", "ingress"];
 /// Name of the proxy's container.
 pub const PROXY: &str = "mesh-proxy";
 /// Name of the container that redirects connections to it.
@@ -121,7 +130,7 @@ fn wanted(target: &Target, namespace: &Namespace) -> Result<Mode, Skip> {
                 level,
                 name: INJECT.to_owned(),
                 value: value.chars().take(100).collect(),
-                expected: "enabled, disabled or ingress".to_owned(),
+                expected: INJECT_VALUES.join(", "),
             };
             return Err(match level {
                 Level::Pod => Skip::InvalidOnWorkload(bad),

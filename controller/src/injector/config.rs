@@ -2,6 +2,7 @@
 
 use super::annotations::{Annotations, BadAnnotation, Reader};
 use super::settings::{self, Settings};
+use super::{INJECT, INJECT_VALUES};
 use ipnet::IpNet;
 
 /// The ConfigMap, in each meshed namespace, that trust anchors are in.
@@ -41,20 +42,24 @@ pub enum BadConfig {
 
 impl Default for Config {
     fn default() -> Self {
-        let of_controller = crate::Config::new("");
-        Self {
-            created_by: concat!("mesh/proxy-injector ", env!("CARGO_PKG_VERSION")).to_owned(),
-            namespace: of_controller.identity_namespace,
-            trust_domain: of_controller.trust_domain,
-            cluster_domain: of_controller.cluster_domain,
-            cluster_networks: of_controller.cluster_networks,
-            ipv6: of_controller.ipv6,
-            install: Annotations::new(),
-        }
+        Self::of(&crate::Config::new(""))
     }
 }
 
 impl Config {
+    /// What a controller's own configuration says, with an install that says nothing.
+    pub(crate) fn of(controller: &crate::Config) -> Self {
+        Self {
+            created_by: concat!("mesh/proxy-injector ", env!("CARGO_PKG_VERSION")).to_owned(),
+            namespace: controller.identity_namespace.clone(),
+            trust_domain: controller.trust_domain.clone(),
+            cluster_domain: controller.cluster_domain.clone(),
+            cluster_networks: controller.cluster_networks.clone(),
+            ipv6: controller.ipv6,
+            install: Annotations::new(),
+        }
+    }
+
     /// Checks what the install says, before the first pod comes.
     ///
     /// # Errors
@@ -73,6 +78,22 @@ impl Config {
             .into_iter()
             .next()
             .map_or(Ok(()), |bad| Err(BadConfig::Value(bad)))
+    }
+
+    /// What is wrong with the annotations of a namespace. Injections leave it out.
+    pub(super) fn faults(annotations: &Annotations) -> Vec<String> {
+        let none = Annotations::new();
+        let mut reader = Reader::new(&none, annotations, &none);
+        Settings::read(&mut reader);
+        let mut faults: Vec<_> = reader.left_out.iter().map(ToString::to_string).collect();
+        let inject = annotations.get(INJECT).map(|value| value.trim());
+        if let Some(other) = inject.filter(|value| !INJECT_VALUES.contains(value)) {
+            faults.push(format!(
+                "namespace annotation {INJECT}: {other:?}: expected {}",
+                INJECT_VALUES.join(", ")
+            ));
+        }
+        faults
     }
 
     /// The identity of a service account of the control plane.

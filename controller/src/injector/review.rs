@@ -5,8 +5,11 @@
 //! libraries read the object into a type on the way, and a pod of a shape that
 //! they don't know would then get no answer at all, not even one with its uid.
 
+mod subject;
+
 use super::{Annotations, Config, Decision, Namespace, Owner, Patch, Skip, Unsupported, patch};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use k8s_openapi::api::core::v1::ObjectReference;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -44,6 +47,18 @@ struct Kind {
     #[serde(default)]
     group: String,
     kind: String,
+}
+
+impl Request {
+    /// Whether it is about something that can have a proxy.
+    fn is_pod(&self) -> bool {
+        self.kind.group.is_empty() && self.kind.kind == "Pod"
+    }
+
+    /// The namespace whose annotations matter.
+    pub(super) fn needs_namespace(&self) -> Option<&str> {
+        self.is_pod().then_some(self.namespace.as_str())
+    }
 }
 
 /// The answer, in the same envelope.
@@ -109,6 +124,10 @@ pub struct Outcome {
     pub owner: Option<Owner>,
     /// What was decided.
     pub decision: Decision,
+    /// What an event about it is about: the owner, else the pod.
+    pub about: ObjectReference,
+    /// It has our proxy, or gets one.
+    pub meshed: bool,
     /// Nothing will be stored: no event should tell of it.
     pub dry_run: bool,
 }
@@ -147,7 +166,7 @@ pub fn answer(
     annotations: impl FnOnce(&str) -> Option<Annotations>,
     config: &Config,
 ) -> Result<(Answer, Outcome), Unanswerable> {
-    let decision = if request.kind.group.is_empty() && request.kind.kind == "Pod" {
+    let decision = if request.is_pod() {
         let Some(annotations) = annotations(&request.namespace) else {
             return Err(Unanswerable::UnknownNamespace(request.namespace));
         };
@@ -161,8 +180,14 @@ pub fn answer(
             request.kind.kind.clone(),
         )))
     };
+    let of = request
+        .object
+        .pointer("/metadata/labels/mesh.dev~1control-plane-ns");
+    let has_ours = of.and_then(Value::as_str) == Some(&config.namespace);
     let outcome = Outcome {
-        name: name(&request),
+        name: subject::name(&request),
+        about: subject::about(&request),
+        meshed: has_ours || matches!(decision, Decision::Inject { .. }),
         owner: Owner::of(&request.object),
         namespace: request.namespace,
         decision,
@@ -174,15 +199,6 @@ pub fn answer(
         response: response(request.uid, &outcome),
     };
     Ok((answer, outcome))
-}
-
-fn name(request: &Request) -> String {
-    let text = |path| request.object.pointer(path).and_then(Value::as_str);
-    let named = Some(request.name.as_str()).filter(|name| !name.is_empty());
-    let name = named.or_else(|| text("/metadata/name"));
-    name.or_else(|| text("/metadata/generateName"))
-        .unwrap_or_default()
-        .to_owned()
 }
 
 fn response(uid: String, outcome: &Outcome) -> Response {

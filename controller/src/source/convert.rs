@@ -8,7 +8,7 @@ mod pod;
 mod service;
 mod slice;
 
-use super::annotations::Annotations;
+use super::annotations::{Annotations, Warning};
 use crate::model::object::{Namespace, Node, Object};
 use k8s_openapi::{
     api::{core::v1, discovery::v1 as discovery},
@@ -16,9 +16,6 @@ use k8s_openapi::{
 };
 use kube::core::PartialObjectMeta;
 use std::net::IpAddr;
-
-/// Whether pods get a proxy; what else it may say is the injector's business.
-const INJECT: &str = "mesh.dev/inject";
 
 /// A field whose value can't be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,8 +28,8 @@ pub(crate) struct Invalid {
 /// What became of an object: `None` when the model has no use for it.
 pub(crate) struct Converted {
     pub(crate) object: Option<Object>,
-    /// Settings that were left out, as sentences.
-    pub(crate) warnings: Vec<String>,
+    /// Settings that were left out.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// A Kubernetes object of a kind that the model knows.
@@ -47,10 +44,6 @@ impl Convert for v1::Namespace {
             name: name(&self.metadata)?,
             opaque_ports: annotations.ports("opaque-ports", |_| None),
             default_policy: annotations.config("default-inbound-policy"),
-            inject: matches!(
-                annotations.map.get(INJECT).map(String::as_str),
-                Some("enabled" | "ingress")
-            ),
         };
         Ok(Converted {
             object: Some(Object::Namespace(object)),

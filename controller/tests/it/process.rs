@@ -1,8 +1,11 @@
 //! How a controller starts, shows its state and stops.
 
-use crate::mesh::{self, Mesh, get, soon};
-use mesh_controller::{Config, Controller, Error, install_metrics};
-use std::net::SocketAddr;
+use crate::{
+    api_server::ApiServer,
+    mesh::{self, Mesh, get, soon},
+};
+use mesh_controller::{Config, Controller, Error, Role, SourceConfig, install_metrics};
+use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -33,6 +36,27 @@ async fn what_keeps_it_from_starting() {
     let error = refusal(config("/no/such/directory")).await;
     assert!(
         error.starts_with("can't read the manifests directory /no/such/directory: "),
+        "{error}"
+    );
+
+    let mut files = config(".");
+    files.serve = vec![Role::Destination, Role::Injector];
+    let error = refusal(files).await;
+    assert!(error.contains("give --source kubernetes"), "{error}");
+
+    let api = ApiServer::start().await;
+    let mut wrong = Config::new(SourceConfig::Kubernetes(api.access()));
+    let defaults = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&defaults, "proxy-uid: 0\n").unwrap();
+    wrong.serve = vec![Role::Injector];
+    wrong.proxy_defaults = Some(defaults.path().to_owned());
+    let error = refusal(wrong).await;
+    let named = format!(
+        "can't use the proxy defaults: {}: ",
+        defaults.path().display()
+    );
+    assert!(
+        error.starts_with(&named) && error.contains("proxy-uid"),
         "{error}"
     );
 
@@ -67,6 +91,28 @@ pub(crate) async fn http(addr: SocketAddr, path: &str) -> String {
     let mut answer = String::new();
     soon(stream.read_to_string(&mut answer)).await.unwrap();
     answer
+}
+
+/// Asks until `/ready` has this status and these parts.
+pub(crate) async fn ready_says(mesh: &Mesh, status: &str, parts: &[&str]) {
+    let mut answer = String::new();
+    let asked = until(async || {
+        answer = http(mesh.admin_addr(), "/ready").await;
+        let has_status = answer.starts_with(&format!("HTTP/1.1 {status}"));
+        has_status && parts.iter().all(|part| answer.contains(part))
+    });
+    let said = tokio::time::timeout(Duration::from_secs(45), asked).await;
+    assert!(said.is_ok(), "not {status} with {parts:?} but {answer}");
+}
+
+/// Looks until it is so.
+pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(looking).await;
 }
 
 #[tokio::test]

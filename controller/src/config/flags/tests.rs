@@ -1,6 +1,8 @@
 //! Flags and their defaults.
 
 use super::*;
+use crate::config::Config;
+use mesh_identity::kubernetes::Access;
 
 fn parse(flags: &[&str]) -> Result<Config, String> {
     let flags = ["mesh-controller", "--source", "x"].iter().chain(flags);
@@ -29,6 +31,8 @@ fn bad_values_are_named() {
         ("--cluster-networks", "10.0.0.0/33"),
         ("--stream-queue", "0"),
         ("--log", "loud"),
+        ("--serve", "destination,webhook"),
+        ("--identity-addr", "mesh-identity"),
     ];
     for (flag, value) in cases {
         let error = parse(&[flag, value]).expect_err("a bad value");

@@ -3,20 +3,20 @@
 use super::{
     collect::Update,
     events::{Events, Failure},
+    faults::Faults,
     freshness::Freshness,
+    last_good::LastGood,
 };
 use crate::{
+    events::Recorder,
     metrics,
     model::object::{Change, Kind, ObjectKey},
     source::convert::{Convert, Converted},
 };
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt as _, runtime::watcher::Event};
 use serde::de::DeserializeOwned;
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Debug,
-    hash::{BuildHasher as _, RandomState},
-};
+use std::{collections::HashSet, fmt::Debug};
 use tokio::sync::mpsc;
 
 /// What is known of one kind.
@@ -28,25 +28,29 @@ pub(super) struct Follower {
     known: HashSet<ObjectKey>,
     /// Objects of the list that is being read.
     listed: Option<HashSet<ObjectKey>>,
-    /// Objects with something that can't be used, and what was said about it (a
-    /// hash): it is said once, not at each heartbeat.
-    faulty: HashMap<ObjectKey, u64>,
-    hasher: RandomState,
+    /// Values that annotations had before they made no sense.
+    last_good: LastGood,
+    faults: Faults,
 }
 
 /// Nobody wants the changes any more.
 struct Unwanted;
 
 impl Follower {
-    pub(super) fn new(kind: Kind, freshness: Freshness, changes: mpsc::Sender<Update>) -> Self {
+    pub(super) fn new(
+        kind: Kind,
+        freshness: Freshness,
+        changes: mpsc::Sender<Update>,
+        events: Recorder,
+    ) -> Self {
         Self {
             kind,
             freshness,
             changes,
             known: HashSet::new(),
             listed: None,
-            faulty: HashMap::new(),
-            hasher: RandomState::new(),
+            last_good: LastGood::default(),
+            faults: Faults::new(events),
         }
     }
 
@@ -76,7 +80,7 @@ impl Follower {
 
     async fn take<K>(&mut self, event: Event<K>) -> Result<(), Unwanted>
     where
-        K: Convert + Resource<DynamicType = ()>,
+        K: Convert + Resource<DynamicType = ()> + Clone,
     {
         match event {
             Event::Init => self.listed = Some(HashSet::new()),
@@ -92,15 +96,20 @@ impl Follower {
         Ok(())
     }
 
-    async fn apply<K: Convert>(&mut self, key: ObjectKey, object: K) -> Result<(), Unwanted> {
-        let change = match object.convert() {
+    async fn apply<K>(&mut self, key: ObjectKey, object: K) -> Result<(), Unwanted>
+    where
+        K: Convert + Resource<DynamicType = ()> + Clone,
+    {
+        let about = object.object_ref(&());
+        let change = match self.last_good.convert(&key, object) {
             Ok(Converted { object, warnings }) => {
-                self.report(&key, &warnings);
+                let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+                self.report(&key, &warnings, about);
                 object.map_or_else(|| Change::Delete(key.clone()), Change::Apply)
             }
             Err(invalid) => {
                 let text = format!("it can't be used, its last good state stays: {invalid}");
-                self.report(&key, &[text]);
+                self.report(&key, &[text], about);
                 return Ok(());
             }
         };
@@ -110,7 +119,8 @@ impl Follower {
 
     async fn delete(&mut self, key: ObjectKey) -> Result<(), Unwanted> {
         self.known.remove(&key);
-        self.report(&key, &[]);
+        self.last_good.forget(&key);
+        self.report(&key, &[], ObjectReference::default());
         self.send(Update::Change(Change::Delete(key))).await
     }
 
@@ -139,24 +149,9 @@ impl Follower {
         }
     }
 
-    /// Says what is wrong with an object, when that is new.
-    fn report(&mut self, key: &ObjectKey, faults: &[String]) {
-        let before = match faults {
-            [] => self.faulty.remove(key),
-            faults => {
-                let hash = self.hasher.hash_one(faults);
-                let before = self.faulty.insert(key.clone(), hash);
-                if before == Some(hash) {
-                    return;
-                }
-                for fault in faults {
-                    tracing::warn!(object = %key, "{fault}");
-                }
-                before
-            }
-        };
-        if before.is_some() || !faults.is_empty() {
-            metrics::faulty_objects(self.kind, self.faulty.len());
+    fn report(&mut self, key: &ObjectKey, faults: &[String], about: ObjectReference) {
+        if self.faults.report(key, faults, about) {
+            metrics::faulty_objects(self.kind, self.faults.objects());
         }
     }
 }
