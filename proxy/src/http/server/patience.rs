@@ -28,6 +28,7 @@ struct Wait {
     of: Patience,
 }
 
+#[expect(clippy::disallowed_types, reason = "hyper's own")]
 impl rt::Timer for Patience {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
         self.sleep_until(self.now() + duration)
