@@ -150,6 +150,8 @@ impl App {
         let mut ready = self.ready();
         let observer = control::observer(&self.metrics, "identity", &self.identity.addr());
         let certificate = control::certificate(&self.metrics);
+        let trust = self.identity.credentials().trust().clone();
+        let mut anchors = pin!(control::trust_anchors(&self.metrics, trust));
         let mut certify = pin!(self.identity.run(self.dns, observer, certificate));
         let mut workers = Workers::default();
         let serve = async {
@@ -164,6 +166,7 @@ impl App {
         };
         tokio::select! {
             failed = &mut certify => match failed? {},
+            told = &mut anchors => match told {},
             served = serve => served.map_err(AppError::Thread)?,
             () = shutdown => {}
         }

@@ -202,7 +202,7 @@ impl Cluster {
     /// Runs lines of bash with `mesh`, `kubectl` and `KUBECONFIG` for this cluster.
     ///
     /// # Panics
-    /// When they take longer than five minutes.
+    /// When they take longer than ten minutes.
     pub async fn sh(&self, lines: &str) -> Output {
         self.shared.shell.run(lines, &[]).await
     }

@@ -12,7 +12,7 @@ use super::exec::Output;
 use crate::{binaries, wait};
 
 /// Longer than any line takes, those that wait for a rollout too.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Where lines find their commands and their cluster.
 #[derive(Debug)]

@@ -144,7 +144,7 @@ impl Space {
     /// Runs lines of bash, as [`Cluster::sh`]; the variable `SPACE` is the name of this namespace.
     ///
     /// # Panics
-    /// When they take longer than five minutes.
+    /// When they take longer than ten minutes.
     pub async fn sh(&self, lines: &str) -> Output {
         self.cluster.sh_with(lines, &[("SPACE", &self.name)]).await
     }

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use mesh_integration::kubernetes;
 
 mod api_server;
+mod check;
 mod churn;
 mod control_plane;
+mod diagnostics;
 mod getting_started;
 mod identity;
 mod load;
@@ -30,13 +32,16 @@ fn main() -> ExitCode {
         control_plane::scenarios(),
         meshed::scenarios(),
         identity::scenarios(),
+        diagnostics::scenarios(),
         churn::scenarios(),
         // Those that run alone, in this order.
         rotation::scenarios(),
         api_server::scenarios(),
+        check::scenarios(),
         upgrade::scenarios(),
         // After this there is no mesh.
         uninstall::scenarios(),
+        check::scenarios_without_mesh(),
         getting_started::scenarios(),
     ];
     kubernetes::main(scenarios.into_iter().flatten().collect())

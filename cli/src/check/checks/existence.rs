@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule};
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
@@ -42,7 +42,6 @@ pub(super) const CATEGORY: Category = Category {
             "ClusterRoleBindings exist and bind them",
             cluster_role_bindings,
         ),
-        Check::new("mesh-roles", "Roles and RoleBindings exist", roles),
         Check::new(
             "mesh-webhook-configuration",
             "the webhook configuration exists",
@@ -164,14 +163,6 @@ fn cluster_role_bindings(snapshot: &Snapshot) -> Finding {
         (!same).then(|| format!("{KIND} {name} binds another role, or somebody else"))
     });
     nothing_wrong(lines.chain(wrong))
-}
-
-fn roles(snapshot: &Snapshot) -> Finding {
-    let roles = seen(&snapshot.objects.roles)?;
-    let bindings = seen(&snapshot.objects.role_bindings)?;
-    let roles = missing::<Role>(snapshot, "Role", roles);
-    let bindings = missing::<RoleBinding>(snapshot, "RoleBinding", bindings);
-    nothing_wrong(roles.into_iter().chain(bindings))
 }
 
 fn webhook_configuration(snapshot: &Snapshot) -> Finding {

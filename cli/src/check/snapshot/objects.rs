@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
@@ -67,8 +67,6 @@ objects! {
     cluster_roles: Vec<ClusterRole>,
     /// Those labelled as of this mesh.
     cluster_role_bindings: Vec<ClusterRoleBinding>,
-    roles: Vec<Role>,
-    role_bindings: Vec<RoleBinding>,
     /// `mesh-config`.
     config: Option<ConfigMap>,
     /// `mesh-identity-issuer`.
@@ -121,8 +119,6 @@ async fn read_all(client: &Client, plan: Plan, scope: &Scope) -> Objects {
     Objects {
         cluster_roles: rights.cluster_roles,
         cluster_role_bindings: rights.cluster_role_bindings,
-        roles: rights.roles,
-        role_bindings: rights.role_bindings,
         config: control_plane.config,
         issuer: control_plane.issuer,
         service_accounts: control_plane.service_accounts,
@@ -165,17 +161,13 @@ async fn read_cluster(client: &Client, plan: Plan, scope: &Scope) -> Objects {
 async fn read_rights_of_mesh(client: &Client, scope: &Scope) -> Objects {
     let from = From { client, scope };
     let ours = from.labelled();
-    let (cluster_roles, cluster_role_bindings, roles, role_bindings) = tokio::join!(
+    let (cluster_roles, cluster_role_bindings) = tokio::join!(
         from.cluster(&ours, "clusterroles.rbac.authorization.k8s.io"),
         from.cluster(&ours, "clusterrolebindings.rbac.authorization.k8s.io"),
-        from.mesh("roles.rbac.authorization.k8s.io"),
-        from.mesh("rolebindings.rbac.authorization.k8s.io"),
     );
     Objects {
         cluster_roles,
         cluster_role_bindings,
-        roles,
-        role_bindings,
         ..Objects::default()
     }
 }

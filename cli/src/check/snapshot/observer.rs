@@ -57,3 +57,6 @@ impl Observe for Observer {
         snapshot
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,15 +20,13 @@ const CLUSTER_WIDE: [(&str, &str); 4] = [
     ),
 ];
 /// Kinds of an install in the control plane's namespace.
-const NAMESPACED: [(&str, &str); 8] = [
+const NAMESPACED: [(&str, &str); 6] = [
     ("", "configmaps"),
     ("", "secrets"),
     ("", "serviceaccounts"),
     ("", "services"),
     ("apps", "deployments"),
     ("policy", "poddisruptionbudgets"),
-    ("rbac.authorization.k8s.io", "roles"),
-    ("rbac.authorization.k8s.io", "rolebindings"),
 ];
 
 /// Whether objects of a kind may be created.

@@ -149,7 +149,8 @@ impl World {
                 now + 82_800
             ),
             format!("control_identity_trust_anchors_info{{sha256=\"{fingerprint}\"}} 1"),
-            "control_watches_stale_since_timestamp_seconds{client=\"policy\"} 0".to_owned(),
+            "control_failing_since_timestamp_seconds{addr=\"mesh-policy:8090\",tls=\"true\"} 0"
+                .to_owned(),
         ];
         let text = lines.iter().map(|line| (*line).to_owned()).chain(well);
         let text = text.collect::<Vec<_>>().join("\n");
@@ -256,8 +257,6 @@ impl World {
             webhook: Ok(self.list("MutatingWebhookConfiguration").pop()),
             cluster_roles: Ok(self.list("ClusterRole")),
             cluster_role_bindings: Ok(self.list("ClusterRoleBinding")),
-            roles: Ok(self.list("Role")),
-            role_bindings: Ok(self.list("RoleBinding")),
             config: Ok(named("mesh-config").pop()),
             issuer: Ok(self.list("Secret").pop()),
             service_accounts: Ok(self.list("ServiceAccount")),

@@ -68,16 +68,16 @@ pub(super) async fn run(args: &Args) -> Result<(), DiagnosticsError> {
     if !all.is_empty() || args.output != output::Format::Table {
         output::print(&args.output.print(&all, |rows| text(rows)));
     }
-    let failed = errors.len();
-    match errors.pop() {
-        None => Ok(()),
-        Some(only) if failed == 1 => Err(only),
-        Some(last) => {
-            errors
-                .iter()
-                .chain([&last])
-                .for_each(|error| eprintln!("mesh: {error}"));
-            let all = args.authorities.len();
+    summary(errors, args.authorities.len())
+}
+
+/// One error as it is; of several each is told here.
+fn summary(mut errors: Vec<DiagnosticsError>, all: usize) -> Result<(), DiagnosticsError> {
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors.remove(0)),
+        failed => {
+            errors.iter().for_each(|error| eprintln!("mesh: {error}"));
             Err(DiagnosticsError::Some { failed, all })
         }
     }

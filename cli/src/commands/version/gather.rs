@@ -7,20 +7,27 @@ use kube::ResourceExt;
 
 use super::Args;
 use super::report::{Component, Proxies, Report};
-use crate::cluster::{Cluster, ClusterError, component, proxy};
+use crate::cluster::{ClusterError, component, proxy};
 
 const VERSION_LABEL: &str = "app.kubernetes.io/version";
 const PROXY_VERSION: &str = "mesh.dev/proxy-version";
 
+/// Versions of the control plane by the tags of its images: a build of your own may have any tag, and its proxies have the same.
+pub(super) type Tags = BTreeMap<String, String>;
+
 /// What the cluster says.
 pub(super) async fn gather(args: &Args) -> Result<Report, ClusterError> {
     let cluster = args.cluster.connect().await?;
-    let control_plane = components(&cluster.control_plane(None).await?);
+    let pods = cluster.control_plane(None).await?;
     let proxies = match args.proxy {
-        true => Some(proxies(&cluster, args.namespace.as_deref()).await?),
+        true => {
+            let namespace = args.namespace.as_deref();
+            let meshed = cluster.meshed_pods(namespace, "").await?;
+            Some(count(&meshed, &tags(&pods)))
+        }
         false => None,
     };
-    Ok(Report::new(&cluster.namespace, control_plane, proxies))
+    Ok(Report::new(&cluster.namespace, components(&pods), proxies))
 }
 
 /// The pods of the control plane by component and version.
@@ -38,16 +45,19 @@ pub(super) fn components(pods: &[Pod]) -> Vec<Component> {
     counts.into_iter().map(component).collect()
 }
 
-async fn proxies(cluster: &Cluster, namespace: Option<&str>) -> Result<Vec<Proxies>, ClusterError> {
-    let pods = cluster.meshed_pods(namespace, "").await?;
-    Ok(count(&pods))
+pub(super) fn tags(control_plane: &[Pod]) -> Tags {
+    let tagged = |pod: &Pod| Some((first_tag(pod)?, version(pod)));
+    control_plane.iter().filter_map(tagged).collect()
 }
 
 /// The proxies by namespace and version.
-pub(super) fn count(pods: &[Pod]) -> Vec<Proxies> {
+pub(super) fn count(pods: &[Pod], tags: &Tags) -> Vec<Proxies> {
     let mut counts = BTreeMap::<(String, String), usize>::new();
     for pod in pods {
-        let key = (pod.namespace().unwrap_or_default(), proxy_version(pod));
+        let key = (
+            pod.namespace().unwrap_or_default(),
+            proxy_version(pod, tags),
+        );
         *counts.entry(key).or_default() += 1;
     }
     let proxies = |((namespace, version), pods)| Proxies {
@@ -60,14 +70,19 @@ pub(super) fn count(pods: &[Pod]) -> Vec<Proxies> {
 
 fn version(pod: &Pod) -> String {
     let label = pod.labels().get(VERSION_LABEL).cloned();
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    known(label.or_else(|| containers.filter_map(tag).next()))
+    known(label.or_else(|| first_tag(pod)))
 }
 
 /// Of the image that runs; the annotation is what the injector was told.
-fn proxy_version(pod: &Pod) -> String {
+fn proxy_version(pod: &Pod, tags: &Tags) -> String {
     let annotation = || pod.annotations().get(PROXY_VERSION).cloned();
-    known(proxy::container(pod).and_then(tag).or_else(annotation))
+    let tag = proxy::container(pod).and_then(tag).or_else(annotation);
+    known(tag.map(|tag| tags.get(&tag).cloned().unwrap_or(tag)))
+}
+
+fn first_tag(pod: &Pod) -> Option<String> {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    containers.filter_map(tag).next()
 }
 
 /// The tag of an image: what follows the last colon of its last path segment, a digest aside.

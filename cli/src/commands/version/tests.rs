@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
-use super::gather::{components, count};
+use super::gather::{components, count, tags};
 use super::report::{Component, Proxies};
 use super::*;
 use crate::golden::assert_golden;
@@ -72,7 +72,18 @@ fn a_proxy_has_the_version_of_the_image_that_runs() {
         version: version.to_owned(),
         pods,
     };
-    assert_eq!(count(&pods), [proxies("0.1.0", 2), proxies("0.3.0", 1)]);
+    let of = |tag: &str| {
+        tags(&[control(
+            "destination",
+            Some("0.2.0"),
+            &format!("mesh-controller:{tag}"),
+        )])
+    };
+    let counted = count(&pods, &of("dev"));
+    assert_eq!(counted, [proxies("0.1.0", 2), proxies("0.3.0", 1)]);
+    // A tag of one's own is the version of the control plane that has it.
+    let counted = count(&pods, &of("0.1.0"));
+    assert_eq!(counted, [proxies("0.2.0", 2), proxies("0.3.0", 1)]);
 }
 
 fn proxies(versions: &[(&str, &str, usize)]) -> Vec<Proxies> {

@@ -1,8 +1,11 @@
-//! Whether proxies hear from the controller.
+//! Whether proxies hear from the control plane.
 //!
 //! A proxy that does not goes on with what it last heard, so nothing fails at once: it sends
-//! requests to pods that are gone, and does not see new ones. Each proxy tells since when one
-//! of its watches has had no stream.
+//! requests to pods that are gone, and does not see new ones. Each of its clients tells since
+//! when it gets no answers, and when a request last failed. The second is needed too: a
+//! client that failed once and had nothing to ask for since is not cut off.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -11,8 +14,9 @@ use super::super::super::{Finding, Snapshot, nothing_wrong};
 use super::super::pods::named;
 use super::measured;
 
-/// A watch is asked for again within ten seconds.
-const PATIENCE: f64 = 15.0;
+/// In seconds. What fails is asked for again within eleven (`CONTROL_EXP_BACKOFF_MAX` and
+/// its jitter), so a restart of the controller is over by then.
+const AGAIN: f64 = 15.0;
 
 pub(super) fn alive(snapshot: &Snapshot) -> Finding {
     let measured = measured(snapshot)?.into_iter();
@@ -24,13 +28,21 @@ pub(super) fn alive(snapshot: &Snapshot) -> Finding {
 
 fn stalled(metrics: &Metrics, now: Timestamp) -> Option<String> {
     let now = now.as_duration().as_secs_f64();
-    let stalled = metrics.all("control_watches_stale_since_timestamp_seconds");
-    let stalled = stalled.filter(|sample| sample.value > 0.0 && now - sample.value > PATIENCE);
-    let stalled: Vec<_> = stalled
-        .map(|sample| {
-            let client = sample.labels.get("client").copied().unwrap_or("controller");
-            format!("{client} since {} s", (now - sample.value).floor())
-        })
+    let failures = times(metrics, "control_failure_timestamp_seconds");
+    let silent = times(metrics, "control_failing_since_timestamp_seconds");
+    let silent = silent.into_iter().filter(|(addr, since)| {
+        let last = failures.get(addr).copied().unwrap_or(0.0);
+        *since > 0.0 && now - since > AGAIN && now - last < AGAIN
+    });
+    let silent: Vec<_> = silent
+        .map(|(addr, since)| format!("{addr} for {} s", (now - since).floor()))
         .collect();
-    (!stalled.is_empty()).then(|| format!("watches without a stream: {}", stalled.join(", ")))
+    (!silent.is_empty()).then(|| format!("no answers from {}", silent.join(", ")))
+}
+
+/// The values of a metric, by client.
+fn times<'a>(metrics: &'a Metrics, name: &'a str) -> BTreeMap<&'a str, f64> {
+    let samples = metrics.all(name);
+    let named = samples.filter_map(|sample| Some((*sample.labels.get("addr")?, sample.value)));
+    named.collect()
 }

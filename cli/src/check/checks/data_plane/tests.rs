@@ -105,16 +105,24 @@ pub(in crate::check) const BREAKS: &[Break] = &[
     ),
     (
         "proxy-streams",
-        "watches without a stream: destination since 60 s",
-        |world| {
-            let since = world.now.as_second() - 60;
-            let line = format!(
-                "control_watches_stale_since_timestamp_seconds{{client=\"destination\"}} {since}"
-            );
-            world.proxy_says(&[&line]);
-        },
+        "pod shop/web-1: no answers from mesh-policy:8090 for 60 s",
+        |world| failing(world, 60, 3),
     ),
 ];
+
+/// The proxy's client of the policy service gets no answers since, and has failed, so many
+/// seconds ago.
+fn failing(world: &mut World, since: i64, last: i64) {
+    let now = world.now.as_second();
+    let line = |name: &str, ago: i64| {
+        format!(
+            "control_{name}_timestamp_seconds{{addr=\"mesh-policy:8090\"}} {}",
+            now - ago
+        )
+    };
+    let (since, last) = (line("failing_since", since), line("failure", last));
+    world.proxy_says(&[&since, &last]);
+}
 
 /// The proxy's certificate begins and ends so many seconds from now.
 fn certified(world: &mut World, start: i64, end: i64) {
@@ -146,13 +154,9 @@ fn what_happens_all_the_time_is_fine() {
                 answer.ahead = Some(2);
             }
         }),
-        ("proxy-streams", |world| {
-            let since = world.now.as_second() - 5;
-            let line = format!(
-                "control_watches_stale_since_timestamp_seconds{{client=\"policy\"}} {since}"
-            );
-            world.proxy_says(&[&line]);
-        }),
+        // A restart of the controller, and a client that has had nothing to ask since.
+        ("proxy-streams", |world| failing(world, 5, 1)),
+        ("proxy-streams", |world| failing(world, 3600, 3600)),
         ("proxy-version", |world| {
             world.edit("Pod", "web-1", |pod| {
                 let annotations = &mut pod["metadata"]["annotations"];

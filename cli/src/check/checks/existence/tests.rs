@@ -75,16 +75,6 @@ pub(in crate::check) const BREAKS: &[Break] = &[
             });
         },
     ),
-    ("mesh-roles", "there is no Role mesh-injector", |world| {
-        world.remove("Role", "mesh-injector")
-    }),
-    (
-        "mesh-roles",
-        "there is no RoleBinding mesh-injector",
-        |world| {
-            world.remove("RoleBinding", "mesh-injector");
-        },
-    ),
     (
         "mesh-webhook-configuration",
         "pods get no proxies",

@@ -1,6 +1,6 @@
 //! The policy in words.
 
-use super::{Policy, Retry, Route};
+use super::view::{Policy, Retry, Route};
 use crate::commands::diagnostics::view::{line, protocol};
 
 /// Every fact on a line of its own; what is not set is not mentioned.
