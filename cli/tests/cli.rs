@@ -186,3 +186,39 @@ fn nothing_is_printed_when_a_manifest_is_wrong() {
     );
     assert!(stdout(&mesh(&["inject", "--help"])).contains("kubectl apply -f -"));
 }
+
+#[test]
+fn a_check_without_a_cluster_fails_and_says_why() {
+    let check = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
+        command.arg("check").args(args);
+        command.env("KUBECONFIG", "/no/such/kubeconfig");
+        command
+            .output()
+            .expect("cargo builds the binary before its tests")
+    };
+    let table = check(&[]);
+    assert_eq!(table.status.code(), Some(1));
+    let text = stdout(&table);
+    assert!(
+        text.contains("× the kubeconfig leads to a cluster"),
+        "{text}"
+    );
+    assert!(text.contains("/no/such/kubeconfig"), "{text}");
+    assert!(text.contains("mesh check --explain k8s-client"), "{text}");
+    assert!(text.ends_with("1 failed, the rest not run)\n"), "{text}");
+    let json = check(&["--pre", "-o", "json"]);
+    assert_eq!(json.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["categories"][0]["checks"][0]["result"], "error");
+}
+
+#[test]
+fn the_guide_to_a_check_is_printed() {
+    let explained = mesh(&["check", "--explain", "webhook-ca-bundle"]);
+    assert_eq!(explained.status.code(), Some(0));
+    assert!(stdout(&explained).starts_with("webhook-ca-bundle\n"));
+    let unknown = mesh(&["check", "--explain", "everything"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(stderr(&unknown).starts_with("mesh: there is no check everything;"));
+}

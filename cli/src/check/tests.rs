@@ -43,9 +43,12 @@ pub(super) fn assert_broken(breaks: &[Break]) {
     }
 }
 
-/// What is no reason for the check to fail.
+/// A check, and what is no reason for it to fail.
+pub(super) type Fine = (&'static str, fn(&mut World));
+
+/// No check fails.
 #[track_caller]
-pub(super) fn assert_fine(cases: &[(&str, fn(&mut World))]) {
+pub(super) fn assert_fine(cases: &[Fine]) {
     for (id, how) in cases {
         let mut world = World::well();
         how(&mut world);

@@ -30,7 +30,7 @@ pub(crate) fn scenarios_without_mesh() -> Vec<Scenario> {
 }
 
 /// Attempts, a second apart: controllers take their time to see what was broken.
-const ATTEMPTS: usize = 30;
+const ATTEMPTS: usize = 40;
 
 async fn a_healthy_mesh_passes(cluster: Cluster) {
     let mesh = cluster.mesh().await;

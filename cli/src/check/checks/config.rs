@@ -18,7 +18,11 @@ const PROXY_DEFAULTS: &str = "proxy-defaults.yaml";
 pub(super) const CATEGORY: Category = Category {
     name: "config",
     checks: &[
-        Check::new("config-values", "the values make sense", values),
+        Check::new(
+            "config-values",
+            "the values of the install make sense",
+            values,
+        ),
         Check::new(
             "config-proxy-defaults",
             "the injector can read the proxies' defaults",

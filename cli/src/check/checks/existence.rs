@@ -26,20 +26,24 @@ pub(super) const CATEGORY: Category = Category {
         .fatal(),
         Check::new(
             "mesh-namespace-labels",
-            "its labels keep the injector away from it",
+            "the namespace's labels keep the injector away from the control plane",
             namespace_labels,
         )
         .warns(),
-        Check::new("mesh-config", "its configuration is there", config),
-        Check::new("mesh-service-accounts", "ServiceAccounts exist", accounts),
+        Check::new("mesh-config", "the mesh's configuration is there", config),
+        Check::new(
+            "mesh-service-accounts",
+            "the control plane's ServiceAccounts exist",
+            accounts,
+        ),
         Check::new(
             "mesh-cluster-roles",
-            "ClusterRoles exist and allow what is needed",
+            "its ClusterRoles exist and allow what is needed",
             cluster_roles,
         ),
         Check::new(
             "mesh-cluster-role-bindings",
-            "ClusterRoleBindings exist and bind them",
+            "its ClusterRoleBindings exist and bind them",
             cluster_role_bindings,
         ),
         Check::new(
@@ -49,25 +53,30 @@ pub(super) const CATEGORY: Category = Category {
         ),
         Check::new(
             "mesh-deployments",
-            "Deployments exist and are not scaled to nothing",
+            "its Deployments exist and are not scaled to nothing",
             deployments,
         ),
         Check::new(
             "mesh-replica-sets",
-            "ReplicaSets can create their pods",
+            "its ReplicaSets can create their pods",
             replica_sets,
         )
         .retried(),
         Check::new(
             "mesh-unschedulable",
-            "nodes have room for the pods",
+            "nodes have room for its pods",
             unschedulable,
         )
         .retried()
         .warns(),
-        Check::new("mesh-pods-ready", "pods are ready", pods_ready).retried(),
-        Check::new("mesh-services", "Services exist", services),
-        Check::new("mesh-endpoints", "Services have ready endpoints", endpoints).retried(),
+        Check::new("mesh-pods-ready", "its pods are ready", pods_ready).retried(),
+        Check::new("mesh-services", "its Services exist", services),
+        Check::new(
+            "mesh-endpoints",
+            "its Services have ready endpoints",
+            endpoints,
+        )
+        .retried(),
     ],
 };
 

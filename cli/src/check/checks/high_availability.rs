@@ -12,11 +12,25 @@ use crate::cluster::is_ready;
 pub(super) const CATEGORY: Category = Category {
     name: "high-availability",
     checks: &[
-        Check::new("ha-replicas", "each part has two ready replicas", replicas)
-            .retried()
-            .warns(),
-        Check::new("ha-nodes", "they are on different nodes", nodes).warns(),
-        Check::new("ha-disruption", "PodDisruptionBudgets exist", budgets).warns(),
+        Check::new(
+            "ha-replicas",
+            "each part of the control plane has two ready replicas",
+            replicas,
+        )
+        .retried()
+        .warns(),
+        Check::new(
+            "ha-nodes",
+            "replicas of a part are on different nodes",
+            nodes,
+        )
+        .warns(),
+        Check::new(
+            "ha-disruption",
+            "PodDisruptionBudgets of the control plane exist",
+            budgets,
+        )
+        .warns(),
     ],
 };
 

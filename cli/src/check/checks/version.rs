@@ -22,7 +22,7 @@ pub(super) const CATEGORY: Category = Category {
         .retried(),
         Check::new(
             "version-expected",
-            "it is this program's, or the expected one",
+            "the control plane has the expected version",
             expected,
         )
         .warns(),

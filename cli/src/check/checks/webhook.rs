@@ -32,7 +32,7 @@ pub(super) const CATEGORY: Category = Category {
         ),
         Check::new(
             "webhook-ca-bundle",
-            "its caBundle has a valid root",
+            "the webhook configuration's caBundle has a valid root",
             ca_bundle,
         )
         .retried(),
@@ -126,10 +126,11 @@ fn ca_bundle(snapshot: &Snapshot) -> Finding {
     }
 }
 
-/// The certificates that injectors serve, the leaf first, and those that serve none.
-fn served(
-    snapshot: &Snapshot,
-) -> Result<Vec<(String, Result<&[CertificateDer<'static>], &str>)>, Problem> {
+/// A pod, and its certificates, the leaf first, or why it serves none.
+type Served<'a> = (String, Result<&'a [CertificateDer<'static>], &'a str>);
+
+/// What each injector serves.
+fn served(snapshot: &Snapshot) -> Result<Vec<Served<'_>>, Problem> {
     let all = snapshot.probes.webhook.iter();
     let all: Vec<_> = all
         .map(|(pod, served)| {

@@ -87,7 +87,7 @@ pub(super) async fn read(client: &Client, plan: Plan, scope: &Scope) -> Objects 
 }
 
 async fn read_before_install(client: &Client, scope: &Scope) -> Objects {
-    let from = From { client, scope };
+    let from = Reader { client, scope };
     let (all, ours) = (ListParams::default(), from.labelled());
     let (namespaces, nodes, leases, webhook, cluster_roles) = tokio::join!(
         from.cluster(&all, "namespaces"),
@@ -130,7 +130,7 @@ async fn read_all(client: &Client, plan: Plan, scope: &Scope) -> Objects {
 }
 
 async fn read_cluster(client: &Client, plan: Plan, scope: &Scope) -> Objects {
-    let from = From { client, scope };
+    let from = Reader { client, scope };
     let all = ListParams::default();
     let bundle = all.clone().fields(&format!("metadata.name={TRUST_BUNDLE}"));
     let replica_sets = match plan {
@@ -159,7 +159,7 @@ async fn read_cluster(client: &Client, plan: Plan, scope: &Scope) -> Objects {
 }
 
 async fn read_rights_of_mesh(client: &Client, scope: &Scope) -> Objects {
-    let from = From { client, scope };
+    let from = Reader { client, scope };
     let ours = from.labelled();
     let (cluster_roles, cluster_role_bindings) = tokio::join!(
         from.cluster(&ours, "clusterroles.rbac.authorization.k8s.io"),
@@ -173,7 +173,7 @@ async fn read_rights_of_mesh(client: &Client, scope: &Scope) -> Objects {
 }
 
 async fn read_control_plane(client: &Client, scope: &Scope) -> Objects {
-    let from = From { client, scope };
+    let from = Reader { client, scope };
     let own = scope.mesh.as_str();
     let (config, issuer, service_accounts, deployments, slices, budgets) = tokio::join!(
         get(
@@ -204,12 +204,12 @@ async fn read_control_plane(client: &Client, scope: &Scope) -> Objects {
 
 /// Where objects come from.
 #[derive(Clone, Copy)]
-struct From<'a> {
+struct Reader<'a> {
     client: &'a Client,
     scope: &'a Scope,
 }
 
-impl From<'_> {
+impl Reader<'_> {
     /// Objects of this control plane, wherever they are.
     fn labelled(self) -> ListParams {
         ListParams::default().labels(&format!("{CONTROL_PLANE}={}", self.scope.mesh))

@@ -152,8 +152,13 @@ impl World {
             "control_failing_since_timestamp_seconds{addr=\"mesh-policy:8090\",tls=\"true\"} 0"
                 .to_owned(),
         ];
-        let text = lines.iter().map(|line| (*line).to_owned()).chain(well);
-        let text = text.collect::<Vec<_>>().join("\n");
+        let metric = |line: &str| line.split(['{', ' ']).next().unwrap().to_owned();
+        let said: Vec<_> = lines.iter().map(|line| metric(line)).collect();
+        let well = well
+            .into_iter()
+            .filter(|line| !said.contains(&metric(line)));
+        let lines = lines.iter().map(|line| (*line).to_owned());
+        let text = lines.chain(well).collect::<Vec<_>>().join("\n");
         self.proxy().metrics = Ok(Metrics::new(text));
     }
 

@@ -298,6 +298,39 @@ pub(crate) const BREAKS: &[Break] = &[
         r#"in_space annotate service web config.mesh.dev/opaque-ports=80; in_space annotate "$(web)" config.mesh.dev/opaque-ports=9000"#,
         "in_space annotate service web config.mesh.dev/opaque-ports-; in_space annotate pod --selector=app=web config.mesh.dev/opaque-ports-",
     ),
+    // Somebody who may look at objects, but not into pods.
+    broken(
+        &[
+            "control-plane-identity",
+            "control-plane-destination",
+            "control-plane-injector",
+            "webhook-certificate",
+            "proxy-answers",
+        ],
+        "--proxy --namespace $SPACE --as watcher",
+        "kubectl create clusterrole watcher --verb=get,list --resource='*.*'; kubectl create clusterrolebinding watcher --clusterrole=watcher --user=watcher",
+        "kubectl delete clusterrolebinding watcher; kubectl delete clusterrole watcher",
+    ),
+    // A controller that may not read.
+    broken(
+        &[
+            "mesh-cluster-role-bindings",
+            "mesh-pods-ready",
+            "control-plane-destination",
+        ],
+        "",
+        "save clusterrolebinding mesh-mesh-destination; kubectl delete --filename=saved.yaml; \
+            kubectl rollout restart deployment --namespace mesh mesh-destination",
+        "back; kubectl rollout status deployment --namespace mesh mesh-destination --timeout=120s",
+    ),
+    // None at all, for longer than a restart takes.
+    broken(
+        &["mesh-deployments", "proxy-streams"],
+        SHOP,
+        "kubectl scale deployment --namespace mesh mesh-destination --replicas=0",
+        "kubectl scale deployment --namespace mesh mesh-destination --replicas=1; \
+            kubectl rollout status deployment --namespace mesh mesh-destination --timeout=120s",
+    ),
 ];
 
 /// While the injector is away: the first line sends it away, the last one has it back.
