@@ -21,7 +21,7 @@ use std::time::SystemTime;
 /// Print the manifests of the control plane anew, with what the cluster keeps of the last installation
 ///
 /// Flags change what was said then; everything else stays, certificates too. The issuer's Secret is printed only when a new issuer is given.
-/// Nothing of the control plane's absence is felt by proxies, and with one replica the new pod starts before the old one ends.
+/// Proxies do not feel it: they live on what they last heard, and the new control plane is there before the old one ends.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

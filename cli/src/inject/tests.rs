@@ -164,7 +164,7 @@ fn mistakes_name_file_document_and_field() {
         ),
         (
             "kind: Pod\nmetadata: {name: web, annotations: {mesh.dev/inject: maybe}}\nspec: {containers: []}\n",
-            "web.yaml: document 2 (Pod web): metadata.annotations[mesh.dev/inject]: \"maybe\": expected enabled, disabled or ingress",
+            "web.yaml: document 2 (Pod web): metadata.annotations[mesh.dev/inject]: \"maybe\": expected enabled, disabled, ingress",
         ),
         (
             "kind: Pod\nmetadata: {name: web, annotations: {mesh.dev/inject: true}}\nspec: {containers: []}\n",

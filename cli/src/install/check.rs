@@ -1,16 +1,15 @@
 //! Finds everything that is wrong with values, before anything is made of them.
 
+mod proxy_defaults;
+
 use super::Values;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use mesh_controller::{
     DefaultPolicy, PortSet,
-    injector::{
-        Annotations, BadAnnotation, BadConfig, Config, Decision, INJECT, Mode, Namespace, patch,
-    },
+    injector::{BadAnnotation, BadConfig},
 };
 use mesh_identity::IdentityName;
-use serde_json::json;
 
 /// A value that makes no control plane.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,12 +22,6 @@ pub(crate) struct Mistake {
     why: String,
 }
 
-/// Controllers whose two copies of a setting differ would tell proxies one thing and pods another.
-const OF_CONTROLLER_TOO: [(&str, &str); 2] = [
-    ("opaque-ports", "--opaque-ports"),
-    ("default-inbound-policy", "--default-inbound-policy"),
-];
-
 /// All mistakes, in the order of the flags.
 pub(crate) fn check(values: &Values, version: &str) -> Vec<Mistake> {
     let mut found = Found(Vec::new());
@@ -36,6 +29,7 @@ pub(crate) fn check(values: &Values, version: &str) -> Vec<Mistake> {
     found.images(values);
     found.traffic(values);
     found.control_plane(values);
+    found.identity_and_resources(values);
     found.proxy_defaults(values);
     if found.0.is_empty() {
         found.together(values, version);
@@ -169,6 +163,9 @@ impl Found {
             &values.injector.failure_policy,
             "Ignore or Fail",
         );
+    }
+
+    fn identity_and_resources(&mut self, values: &Values) {
         let identity = &values.identity;
         for (flag, key, seconds, range, expected) in [
             (
@@ -204,54 +201,10 @@ impl Found {
             }
         }
     }
-
-    fn proxy_defaults(&mut self, values: &Values) {
-        for (name, value) in &values.proxy_defaults {
-            let twin = OF_CONTROLLER_TOO.iter().find(|(twin, _)| twin == name);
-            let why = match (twin, checked(name, value)) {
-                (Some((_, flag)), _) => {
-                    format!("give it by {flag}, which tells the controller too")
-                }
-                (None, Err(BadConfig::Value(bad))) => format!("expected {}", bad.expected),
-                (None, Err(error)) => error.to_string(),
-                (None, Ok(())) => continue,
-            };
-            self.add(&format!("--set {name}"), "proxyDefaults", value, why);
-        }
-    }
-
-    /// Settings that are right one by one but would have every pod refused.
-    fn together(&mut self, values: &Values, version: &str) {
-        let config = Config {
-            install: values.all_proxy_defaults(version),
-            ..Config::default()
-        };
-        let pod = json!({"metadata": {}, "spec": {"containers": [{"name": "app"}]}});
-        let namespace = Namespace {
-            name: None,
-            annotations: Annotations::from([(INJECT.to_owned(), Mode::Enabled.to_string())]),
-        };
-        if let Decision::Refuse(errors) = patch(&pod, None, &namespace, &config) {
-            for bad in errors {
-                let name = bad.name.rsplit('/').next().unwrap_or(&bad.name);
-                let why = format!("expected {}", bad.expected);
-                self.add(&format!("--set {name}"), "proxyDefaults", &bad.value, why);
-            }
-        }
-    }
-}
-
-fn checked(name: &str, value: &str) -> Result<(), BadConfig> {
-    let install = Annotations::from([(name.to_owned(), value.to_owned())]);
-    let config = Config {
-        install,
-        ..Config::default()
-    };
-    config.check()
 }
 
 fn bad_setting(name: &str, value: &str) -> Option<BadAnnotation> {
-    match checked(name, value) {
+    match proxy_defaults::checked(name, value) {
         Err(BadConfig::Value(bad)) => Some(bad),
         _ => None,
     }

@@ -17,7 +17,7 @@ pub(in crate::check) const BREAKS: &[Break] = &[
     }),
     (
         "injection-missing",
-        "expected enabled, disabled or ingress",
+        "expected enabled, disabled, ingress",
         |world| {
             let mut pod = unmeshed_pod("maybe");
             pod["metadata"]["annotations"] = json!({"mesh.dev/inject": "maybe"});
