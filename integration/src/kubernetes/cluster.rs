@@ -263,8 +263,11 @@ impl Cluster {
         let namespaces = Api::<Namespace>::all(self.client());
         for space in spaces {
             let params = DeleteParams::background();
-            if let Err(error) = namespaces.delete(space.name(), &params).await {
-                eprintln!("namespace {} can't be deleted ({error})", space.name());
+            match namespaces.delete(space.name(), &params).await {
+                Ok(_) => {}
+                // Scenarios may do it themselves.
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => eprintln!("namespace {} can't be deleted ({error})", space.name()),
             }
         }
     }
