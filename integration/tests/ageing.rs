@@ -46,7 +46,8 @@ async fn an_old_connection_is_replaced_under_load_and_nothing_fails() {
 async fn an_old_connection_without_requests_is_closed() {
     let pair = pair(app::says("hi")).await;
     assert_eq!(pair.client.get(&web("/")).await.status(), 200);
-    assert_eq!(connections(&pair), (1.0, 1.0));
+    // On a busy machine it may be gone already.
+    assert_eq!(connections(&pair).0, 1.0);
     until("the end", || connections(&pair).1 == 0.0).await;
     assert_eq!(pair.client.get(&web("/")).await.status(), 200);
     assert_eq!(connections(&pair).0, 2.0);

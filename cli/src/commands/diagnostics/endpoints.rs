@@ -25,7 +25,7 @@ Examples:
   mesh diagnostics endpoints web.shop --token '{\"ns\":\"shop\",\"nodeName\":\"node-a\"}'
   mesh diagnostics endpoints web.demo --controller 127.0.1.250")]
 pub(crate) struct Args {
-    /// Names of services: NAME.NAMESPACE[.svc.DOMAIN][:PORT], port 80 if none is given
+    /// Names of services: NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN, with :PORT where that is not 80
     #[arg(required = true, value_name = "AUTHORITY")]
     authorities: Vec<String>,
     /// Who asks, as its proxy would say it: the answer may depend on its node's zone

@@ -163,6 +163,10 @@ impl Framing {
                 return Ok(long_run(bytes, is_target));
             }
             State::Target(true) if b == b' ' => State::Version(0),
+            State::Version(0) if bytes.starts_with(VERSION) => {
+                self.state = State::Version(VERSION.len());
+                return Ok(VERSION.len());
+            }
             State::Version(n) if VERSION.get(n) == Some(&b) => State::Version(n + 1),
             State::Version(n) if n == VERSION.len() && matches!(b, b'0' | b'1') => {
                 self.head.http11 = b == b'1';
