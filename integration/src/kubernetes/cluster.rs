@@ -11,16 +11,17 @@ use kube::{Api, Client};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use super::capture::Capture;
 use super::exec::Output;
 use super::images::{self, Registry};
 use super::isolation::STATE;
 use super::mesh::Mesh;
-use super::node::{self, Node, Paused};
+use super::node::{self, Node};
 use super::shell::Shell;
 use super::space::{self, Space};
 use super::tools::Tools;
 use super::{manifests, report};
+
+mod faults;
 
 /// A cluster, of which every scenario has a view of its own.
 #[derive(Clone)]
@@ -163,42 +164,6 @@ impl Cluster {
         mesh
     }
 
-    /// Whether the node is ours, so that its parts can be stopped.
-    #[must_use]
-    pub fn is_ours(&self) -> bool {
-        self.shared.node.is_some()
-    }
-
-    /// Kills the API server and starts it again, with the same objects but no history: a watch goes on only from the newest version.
-    ///
-    /// # Panics
-    /// In somebody else's cluster, or when it does not come back.
-    pub async fn restart_api_server(&self) {
-        let node = self.shared.node.as_ref().expect("the node is ours");
-        self.sh(include_str!("cluster/compact.sh")).await.ok();
-        node.restart_api_server();
-        let ready = self.sh("until kubectl get --raw /readyz >/dev/null 2>&1; do :; done");
-        ready.await.ok();
-    }
-
-    /// Stops the processes on the node that have this argument, until what is returned is dropped.
-    ///
-    /// # Panics
-    /// When there is none.
-    pub fn pause(&self, argument: &str) -> Paused {
-        Paused::with(argument)
-    }
-
-    /// Looks for texts in the packets between pods; none in somebody else's cluster, whose nodes are elsewhere.
-    ///
-    /// # Panics
-    /// When the kernel refuses.
-    #[must_use]
-    pub fn capture(&self, texts: &[&str]) -> Option<Capture> {
-        self.shared.node.as_ref()?;
-        Some(Capture::start(texts).unwrap())
-    }
-
     /// All objects, as `KIND NAMESPACE NAME`, but events.
     ///
     /// # Panics
@@ -263,8 +228,11 @@ impl Cluster {
         let namespaces = Api::<Namespace>::all(self.client());
         for space in spaces {
             let params = DeleteParams::background();
-            if let Err(error) = namespaces.delete(space.name(), &params).await {
-                eprintln!("namespace {} can't be deleted ({error})", space.name());
+            match namespaces.delete(space.name(), &params).await {
+                Ok(_) => {}
+                // Scenarios may do it themselves.
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => eprintln!("namespace {} can't be deleted ({error})", space.name()),
             }
         }
     }
