@@ -95,6 +95,17 @@ impl Queue {
             self.set_failfast(false, balancer.observer());
             return Ok(pick);
         }
+        // In a box of its own: the timers and wakers of a wait would make the future of each request larger.
+        Box::pin(self.wait(balancer, deadline, try_pick)).await
+    }
+
+    /// A pick after waiting for it.
+    async fn wait<K, T>(
+        &self,
+        balancer: &Balancer<K, T>,
+        deadline: &mut Option<Instant>,
+        try_pick: impl Fn() -> Option<Pick<K, T>>,
+    ) -> Result<Pick<K, T>, QueueError> {
         let _place = self.enter(balancer)?;
         let deadline = *deadline.get_or_insert_with(|| self.deadline());
         // Who has been woken and waits for its turn of the runtime comes first.

@@ -226,7 +226,7 @@ impl<'a, K, T, Tr> Attempts<'a, K, T, Tr> {
         if self.failed == 0 || self.failed < balancer.len() || balancer.ready_len() == 0 {
             return Ok(());
         }
-        tokio::time::sleep(RETRY_PAUSE).await;
+        Box::pin(tokio::time::sleep(RETRY_PAUSE)).await;
         let late = self
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline);

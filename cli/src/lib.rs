@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod causes;
 mod check;
 mod cluster;
 mod commands;

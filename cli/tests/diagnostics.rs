@@ -1,5 +1,7 @@
 //! The diagnostic commands as a user runs them, against a real controller of a folder, and without a cluster.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -49,6 +49,8 @@ use serde_json::{Map, Value};
 
 /// The annotation that asks for a proxy.
 pub const INJECT: &str = "mesh.dev/inject";
+/// What it may say.
+const INJECT_VALUES: [&str; 3] = ["enabled", "disabled", "ingress"];
 /// Name of the proxy's container.
 pub const PROXY: &str = "mesh-proxy";
 /// Name of the container that redirects connections to it.
@@ -128,7 +130,7 @@ fn wanted(target: &Target, namespace: &Namespace) -> Result<Mode, Skip> {
                 level,
                 name: INJECT.to_owned(),
                 value: value.chars().take(100).collect(),
-                expected: "enabled, disabled or ingress".to_owned(),
+                expected: INJECT_VALUES.join(", "),
             };
             return Err(match level {
                 Level::Pod => Skip::InvalidOnWorkload(bad),

@@ -54,7 +54,7 @@ pub mod manifests {
     #[must_use]
     pub fn service_warnings(service: Service) -> Vec<String> {
         match service.convert() {
-            Ok(converted) => converted.warnings,
+            Ok(converted) => converted.warnings.iter().map(ToString::to_string).collect(),
             Err(invalid) => vec![invalid.to_string()],
         }
     }

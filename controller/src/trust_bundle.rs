@@ -15,7 +15,11 @@
 //! can limit to this name. A ConfigMap is left where it is when its namespace leaves
 //! the mesh, and kept up to date there: pods that still run mount it.
 
+mod quarrel;
+
+use self::quarrel::{PAUSE, Quarrel};
 use crate::{
+    controller::readiness::Readiness,
     injector::{TRUST_BUNDLE as NAME, TRUST_BUNDLE_KEY as KEY},
     metrics,
     source::kubernetes::{Events, Failure, Mirror, Seen},
@@ -28,7 +32,7 @@ use kube::{
 };
 use mesh_identity::{TrustBundle, kubernetes::explain};
 use serde_json::json;
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 use tokio::{sync::watch, time::Instant};
 
 #[cfg(test)]
@@ -38,12 +42,10 @@ mod tests;
 const MANAGER: &str = "mesh-controller";
 /// A label of ours, whose value is [`MANAGER`].
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Between putting right what others changed, and between attempts.
-const PAUSE: Duration = Duration::from_secs(5);
-/// The same when somebody else insists.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// Nobody has insisted for so long: the next change is put right soon again.
-const PEACE: Duration = Duration::from_secs(1800);
+/// As roles name it.
+const RESOURCE: &str = "configmaps, only those named mesh-trust-bundle";
+/// Under what name `/ready` tells of it.
+const PART: &str = "trust bundles of namespaces";
 
 /// Keeps the ConfigMaps as they should be.
 pub(crate) struct Keeper {
@@ -55,6 +57,7 @@ pub(crate) struct Keeper {
     /// What is there, by namespace.
     present: Mirror<Bundle>,
     quarrel: Quarrel,
+    readiness: Readiness,
     /// The failure that the log has.
     told: Option<String>,
 }
@@ -67,38 +70,13 @@ struct Bundle {
     ours: bool,
 }
 
-/// Somebody who undoes what we do.
-#[derive(Debug)]
-struct Quarrel {
-    pause: Duration,
-    last: Option<Instant>,
-}
-
-impl Quarrel {
-    /// It happened again; when to put it right.
-    fn undone(&mut self) -> Instant {
-        let now = Instant::now();
-        let insists = self.last.is_some_and(|last| now - last < PEACE);
-        self.pause = match insists {
-            true => (self.pause * 2).min(LONGEST_PAUSE),
-            false => PAUSE,
-        };
-        if insists && self.pause == LONGEST_PAUSE {
-            tracing::warn!(
-                "Somebody else keeps changing the trust bundle: does another controller have other trust anchors?"
-            );
-        }
-        self.last = Some(now);
-        now + self.pause
-    }
-}
-
 impl Keeper {
     pub(crate) fn new(
         client: Client,
         anchors: TrustBundle,
         own_namespace: String,
         meshed: watch::Receiver<BTreeSet<String>>,
+        readiness: Readiness,
     ) -> Self {
         Self {
             client,
@@ -106,10 +84,8 @@ impl Keeper {
             own_namespace,
             meshed,
             present: Mirror::default(),
-            quarrel: Quarrel {
-                pause: PAUSE,
-                last: None,
-            },
+            quarrel: Quarrel::default(),
+            readiness,
             told: None,
         }
     }
@@ -117,24 +93,27 @@ impl Keeper {
     /// Keeps them until dropped.
     pub(crate) async fn run(mut self) {
         let api = Api::<ConfigMap>::all(self.client.clone());
-        let mut events = Events::new(api, &format!("metadata.name={NAME}"), "configmaps");
+        let mut events = Events::new(api, &format!("metadata.name={NAME}"), RESOURCE);
         let mut anchors = self.anchors.changed();
         let mut meshed = self.meshed.clone();
         let mut again = Instant::now();
         loop {
-            let late = self.present.is_complete() && !self.outdated().is_empty();
+            let outdated = self.outdated();
+            let complete = self.present.is_complete();
+            if complete && outdated.is_empty() {
+                self.readiness.done(PART);
+            }
+            let due = outdated.iter().map(|name| self.quarrel.until(name));
+            let due = due.map(|until| until.map_or(again, |until| until.max(again)));
+            let due = due.min().filter(|_| complete);
             let wanted = tokio::select! {
-                event = events.next() => match self.note(event) {
-                    Noted::Nothing => false,
-                    Noted::Known => true,
-                    Noted::Undone(until) => {
-                        again = again.max(until);
-                        false
-                    }
-                },
-                Ok(()) = anchors.changed() => true,
+                event = events.next() => self.note(event),
+                Ok(()) = anchors.changed() => {
+                    self.quarrel.forget();
+                    true
+                }
                 Ok(()) = meshed.changed() => true,
-                () = tokio::time::sleep_until(again), if late => true,
+                () = tokio::time::sleep_until(due.unwrap_or(again)), if due.is_some() => true,
             };
             if wanted && self.present.is_complete() {
                 self.put_right().await;
@@ -143,30 +122,35 @@ impl Keeper {
         }
     }
 
-    /// Takes in what is there.
-    fn note(&mut self, event: Result<Event<ConfigMap>, Failure>) -> Noted {
+    /// Takes in what is there; true when that is complete for the first time.
+    fn note(&mut self, event: Result<Event<ConfigMap>, Failure>) -> bool {
         let first = !self.present.is_complete();
         let event = match event {
             Ok(event) => event,
-            Err(Failure::Expired) => return Noted::Nothing,
+            Err(Failure::Expired) => return false,
             Err(Failure::Failed(why)) => {
+                // Later nothing would say that the watch stands again; but then
+                // nothing is known to be wrong either.
+                if first {
+                    self.readiness.trouble(PART, &why);
+                }
                 self.report(why);
-                return Noted::Nothing;
+                return false;
             }
         };
         match self.present.take(event, content) {
-            Seen::Listed if first => Noted::Known,
+            Seen::Listed => return first,
             Seen::Object(namespace, Some(before)) => {
                 let right = self.anchors.to_pem();
                 // One that is gone most likely goes with its namespace.
                 let now = self.present.get(&namespace);
-                match before.text == right && now.is_some_and(|now| now.text != right) {
-                    true => Noted::Undone(self.quarrel.undone()),
-                    false => Noted::Nothing,
+                if before.text == right && now.is_some_and(|now| now.text != right) {
+                    self.quarrel.undone(namespace);
                 }
             }
-            _ => Noted::Nothing,
+            Seen::Object(..) | Seen::Nothing => {}
         }
+        false
     }
 
     /// Namespaces that are to have the bundle: not the control plane's.
@@ -191,7 +175,10 @@ impl Keeper {
     async fn put_right(&mut self) {
         let wanted = self.anchors.to_pem();
         let mut written = 0;
-        for namespace in self.outdated() {
+        let now = Instant::now();
+        let mut due = self.outdated();
+        due.retain(|name| self.quarrel.until(name).is_none_or(|until| until <= now));
+        for namespace in due {
             match self.write(&namespace, &wanted).await {
                 Ok(()) => {
                     let text = wanted.clone();
@@ -202,11 +189,11 @@ impl Keeper {
                 Err(error) if is_leaving(&error) => {
                     tracing::debug!(%namespace, "No trust bundle for a namespace that is being deleted");
                 }
-                Err(error) => self.report(explain(
-                    &error,
-                    "create, patch",
-                    "configmaps named mesh-trust-bundle",
-                )),
+                Err(error) => {
+                    let why = explain(&error, "create, patch", RESOURCE);
+                    self.readiness.trouble(PART, &why);
+                    self.report(why);
+                }
             }
         }
         let outdated = self.outdated().len();
@@ -244,15 +231,6 @@ impl Keeper {
             self.told = Some(why);
         }
     }
-}
-
-/// What an event means for us.
-enum Noted {
-    Nothing,
-    /// All that is there is known, for the first time.
-    Known,
-    /// Somebody changed what was right; it may be put right from then on.
-    Undone(Instant),
 }
 
 fn content(map: ConfigMap) -> (String, Bundle) {

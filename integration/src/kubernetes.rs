@@ -49,6 +49,7 @@ pub use capture::Capture;
 pub use cluster::Cluster;
 pub use exec::Output;
 pub use mesh::{Mesh, PROXY};
+pub use node::Paused;
 pub use ring::main;
 pub use scenario::{Scenario, exclusive, scenario};
 pub use space::Space;

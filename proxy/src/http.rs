@@ -14,6 +14,7 @@ pub mod error;
 pub mod framing;
 pub mod headers;
 pub mod in_flight;
+mod one_task;
 pub mod orig_proto;
 pub mod rescue;
 pub mod server;

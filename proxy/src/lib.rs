@@ -20,6 +20,7 @@ pub mod log;
 pub mod metrics;
 pub mod outbound;
 mod process;
+mod timer;
 pub mod tls;
 pub mod transport;
 

@@ -34,8 +34,8 @@ pub(crate) enum ClusterError {
         /// What there is instead, after a colon.
         found: String,
     },
-    #[error("there is no pod {0}; `kubectl get pods -A` shows what there is")]
-    NoPod(PodName),
+    #[error("there is no {resource} in namespace {namespace}; -n names another namespace")]
+    NoResource { resource: String, namespace: String },
     #[error("can't forward port {port} of pod {pod}: {cause}")]
     Forward {
         pod: PodName,

@@ -8,7 +8,7 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, core::GroupVersionKind};
 use serde_json::Value;
 
-use super::{Cluster, ClusterError, PodName};
+use super::{Cluster, ClusterError};
 
 /// Something that is a pod, or has pods: `pod/web-0`, `deploy/web`, `svc/web`; a name alone is a pod's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Cluster {
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), namespace, &resource);
         let object = api.get(&of.name).await;
-        let object = object.map_err(|error| self.failed(&error, "get", plural))?;
+        let object = object.map_err(|error| self.not_found(&error, namespace, of, plural))?;
         let selector = &object.data["spec"]["selector"];
         let selector = match of.kind {
             Kind::Service => equalities(selector),
@@ -151,14 +151,28 @@ impl Cluster {
     /// As [`Cluster::pods_of`].
     pub(crate) async fn pod(&self, namespace: &str, name: &str) -> Result<Pod, ClusterError> {
         let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
+        let of = Resource {
+            kind: Kind::Pod,
+            name: name.to_owned(),
+        };
         let found = api.get(name).await;
-        found.map_err(|error| match error {
-            kube::Error::Api(status) if status.code == 404 => ClusterError::NoPod(PodName {
+        found.map_err(|error| self.not_found(&error, namespace, &of, "pods"))
+    }
+
+    fn not_found(
+        &self,
+        error: &kube::Error,
+        namespace: &str,
+        of: &Resource,
+        plural: &str,
+    ) -> ClusterError {
+        match error {
+            kube::Error::Api(status) if status.code == 404 => ClusterError::NoResource {
+                resource: of.to_string(),
                 namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            }),
-            error => self.failed(&error, "get", "pods"),
-        })
+            },
+            error => self.failed(error, "get", plural),
+        }
     }
 }
 

@@ -53,9 +53,7 @@ pub(crate) struct Args {
 pub(crate) enum VersionError {
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),
-    #[error(
-        "the client is {CLIENT}; the control plane's version is unknown: {0}. Without a cluster: mesh version --client"
-    )]
+    #[error("the client is {CLIENT}; the control plane can't be asked for its version: {0}")]
     Cluster(#[from] ClusterError),
 }
 

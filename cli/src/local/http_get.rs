@@ -11,6 +11,8 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::causes::causes;
+
 /// Long enough for a busy laptop, short enough that a hung process is noticed.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -21,7 +23,7 @@ pub enum GetError {
     #[error("{0}")]
     Connect(#[from] std::io::Error),
     /// A connection that broke, or something that is no HTTP.
-    #[error("{0}")]
+    #[error("{}", causes(.0))]
     Http(#[from] hyper::Error),
     /// Five seconds are over.
     #[error("no answer within {TIMEOUT:?}")]

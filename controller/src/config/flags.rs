@@ -1,9 +1,11 @@
 //! The command line of `mesh-controller`; every flag is an environment
 //! variable too.
 
-use super::{Config, Role, SourceConfig};
+mod convert;
+
+use super::{Role, SourceConfig};
 use crate::{
-    identity::{HostPort, IdentitySource},
+    identity::HostPort,
     model::{inbound::DefaultPolicy, ports::PortSet},
 };
 use clap::{
@@ -11,7 +13,6 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 use ipnet::IpNet;
-use mesh_identity::kubernetes::Access;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 const EXAMPLES: &str = "\
@@ -221,20 +222,6 @@ impl Flags {
             error.exit()
         })
     }
-
-    /// Where the controller's certificate comes from, if it is to have one.
-    #[must_use]
-    pub fn identity(&self) -> Option<IdentitySource> {
-        Some(IdentitySource {
-            addr: self.identity_addr.clone()?,
-            token: self.identity_token.clone()?,
-            trust_anchors: self.trust_anchors.clone()?,
-            service_account: self.service_account.clone(),
-            server_account: "mesh-identity".to_owned(),
-            namespace: self.identity_namespace.clone(),
-            trust_domain: self.trust_domain.clone(),
-        })
-    }
 }
 
 /// The environment variable of the flag that an error is about.
@@ -248,39 +235,6 @@ fn variable_of(error: &clap::Error) -> Option<OsString> {
         .get_arguments()
         .find(|each| each.get_long() == Some(flag))?;
     argument.get_env().map(ToOwned::to_owned)
-}
-
-impl From<Flags> for Config {
-    fn from(flags: Flags) -> Self {
-        let source = match flags.source {
-            SourceConfig::Kubernetes(_) => SourceConfig::Kubernetes(Access {
-                kubeconfig: flags.kubeconfig,
-                context: flags.kube_context,
-            }),
-            directory => directory,
-        };
-        Self {
-            serve: flags.serve,
-            trust_anchors: flags.trust_anchors,
-            proxy_defaults: flags.proxy_defaults,
-            destination_addr: flags.destination_addr,
-            policy_addr: flags.policy_addr,
-            injector_addr: flags.injector_addr,
-            admin_addr: flags.admin_addr,
-            identity_namespace: flags.identity_namespace,
-            trust_domain: flags.trust_domain,
-            cluster_domain: flags.cluster_domain,
-            default_policy: flags.default_inbound_policy,
-            opaque_ports: flags.opaque_ports,
-            cluster_networks: flags.cluster_networks,
-            probe_networks: flags.probe_networks,
-            ipv6: !flags.disable_ipv6,
-            h2_upgrade: !flags.disable_h2_upgrade,
-            prefer_local_zone: flags.prefer_local_zone,
-            stream_queue: flags.stream_queue as usize,
-            ..Self::new(source)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,9 @@ impl Injection {
             install.install = defaults.read(&install)?;
         }
         let anchors = config.trust_anchors.as_ref();
+        if anchors.is_none() {
+            tracing::warn!("Without --trust-anchors no namespace gets a trust bundle");
+        }
         let anchors = anchors.map(|file| TrustBundle::watch_file(file, trust::POLL_INTERVAL));
         let name = format!(
             "{}.{}.svc",
@@ -87,23 +90,22 @@ impl Injection {
         let mut tasks = JoinSet::new();
         let (events, writer) = Recorder::new(client.clone(), "mesh-injector");
         tasks.spawn(writer.run());
+        readiness.wait_for(namespaces::PART);
+        let following = namespaces.clone();
+        tasks.spawn(following.run(self.kubernetes, events.clone(), readiness.clone()));
         let cluster = Live {
             namespaces: namespaces.clone(),
             events,
         };
         let webhook = Webhook::new(self.install, cluster);
-        readiness.wait_for(namespaces::PART);
-        tasks.spawn(namespaces.clone().run(self.kubernetes, readiness.clone()));
         if let Some(defaults) = self.defaults {
             tasks.spawn(defaults.follow(webhook.config(), readiness.clone()));
         }
-        match self.anchors {
-            Some(anchors) => {
-                let meshed = namespaces.meshed();
-                let keeper = Keeper::new(client.clone(), anchors, own_namespace, meshed);
-                tasks.spawn(keeper.run());
-            }
-            None => tracing::warn!("Without --trust-anchors no namespace gets a trust bundle"),
+        if let Some(anchors) = self.anchors {
+            let (meshed, client) = (namespaces.meshed(), client.clone());
+            let readiness = readiness.clone();
+            let keeper = Keeper::new(client, anchors, own_namespace, meshed, readiness);
+            tasks.spawn(keeper.run());
         }
         let bundles = watch::Sender::new(self.rotation.bundle());
         let registration = Registration::new(client, bundles.subscribe(), readiness);

@@ -2,6 +2,7 @@
 
 use super::annotations::{Annotations, BadAnnotation, Reader};
 use super::settings::{self, Settings};
+use super::{INJECT, INJECT_VALUES};
 use ipnet::IpNet;
 
 /// The ConfigMap, in each meshed namespace, that trust anchors are in.
@@ -77,6 +78,22 @@ impl Config {
             .into_iter()
             .next()
             .map_or(Ok(()), |bad| Err(BadConfig::Value(bad)))
+    }
+
+    /// What is wrong with the annotations of a namespace. Injections leave it out.
+    pub(super) fn faults(annotations: &Annotations) -> Vec<String> {
+        let none = Annotations::new();
+        let mut reader = Reader::new(&none, annotations, &none);
+        Settings::read(&mut reader);
+        let mut faults: Vec<_> = reader.left_out.iter().map(ToString::to_string).collect();
+        let inject = annotations.get(INJECT).map(|value| value.trim());
+        if let Some(other) = inject.filter(|value| !INJECT_VALUES.contains(value)) {
+            faults.push(format!(
+                "namespace annotation {INJECT}: {other:?}: expected {}",
+                INJECT_VALUES.join(", ")
+            ));
+        }
+        faults
     }
 
     /// The identity of a service account of the control plane.

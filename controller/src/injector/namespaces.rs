@@ -8,15 +8,18 @@
 //! Also says which namespaces are *meshed*, so that they get a trust bundle: those
 //! that ask for proxies, and those in which a pod asked for itself.
 
-use super::{Annotations, CONFIG_PREFIX, INJECT};
+use super::{Annotations, CONFIG_PREFIX, Config, INJECT};
 use crate::{
     controller::readiness::Readiness,
+    events::Recorder,
     metrics,
-    model::object::Kind,
-    source::kubernetes::{Events, Failure, Freshness, Kubernetes, Mirror, Seen},
+    model::object::{Kind, ObjectKey},
+    source::kubernetes::{Events, Failure, Faults, Kubernetes, Mirror, Seen},
 };
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, ResourceExt as _, core::PartialObjectMeta, runtime::watcher::Event};
+use kube::{
+    Api, Resource as _, ResourceExt as _, core::PartialObjectMeta, runtime::watcher::Event,
+};
 use parking_lot::RwLock;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -50,23 +53,16 @@ struct Known {
 }
 
 impl Namespaces {
-    /// Follows the cluster's.
-    pub(crate) async fn run(self, kubernetes: Kubernetes, readiness: Readiness) {
+    /// Follows the cluster's. What is wrong with their annotations is told on them.
+    pub(crate) async fn run(self, kubernetes: Kubernetes, told: Recorder, readiness: Readiness) {
         let api = Api::<PartialObjectMeta<Namespace>>::all(kubernetes.client());
-        let events = Events::new(api, "", "namespaces");
-        self.follow(events, kubernetes.freshness(), &readiness)
-            .await;
-    }
-
-    async fn follow(
-        self,
-        mut events: Events<PartialObjectMeta<Namespace>>,
-        freshness: &Freshness,
-        readiness: &Readiness,
-    ) {
+        let mut events = Events::new(api, "", "namespaces");
+        let freshness = kubernetes.freshness();
+        let mut faults = Faults::new(told);
         loop {
             match events.next().await {
                 Ok(event) => {
+                    judge(&event, &mut faults);
                     if self.take(event) == Seen::Listed {
                         freshness.listed(Kind::Namespace);
                         readiness.done(PART);
@@ -136,6 +132,23 @@ impl Namespaces {
     pub(crate) fn meshed(&self) -> watch::Receiver<BTreeSet<String>> {
         self.0.meshed.subscribe()
     }
+}
+
+/// Says what is wrong with a namespace.
+fn judge(event: &Event<PartialObjectMeta<Namespace>>, faults: &mut Faults) {
+    let (namespace, wrong) = match event {
+        Event::Init | Event::InitDone => return,
+        Event::Delete(gone) => (gone, Vec::new()),
+        Event::Apply(namespace) | Event::InitApply(namespace) => {
+            (namespace, Config::faults(namespace.annotations()))
+        }
+    };
+    let key = ObjectKey {
+        kind: Kind::Namespace,
+        namespace: String::new(),
+        name: namespace.name_any(),
+    };
+    faults.report(&key, &wrong, namespace.object_ref(&()));
 }
 
 /// The name, and the annotations that an injection may depend on.

@@ -5,6 +5,8 @@
 //! libraries read the object into a type on the way, and a pod of a shape that
 //! they don't know would then get no answer at all, not even one with its uid.
 
+mod subject;
+
 use super::{Annotations, Config, Decision, Namespace, Owner, Patch, Skip, Unsupported, patch};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -183,8 +185,8 @@ pub fn answer(
         .pointer("/metadata/labels/mesh.dev~1control-plane-ns");
     let has_ours = of.and_then(Value::as_str) == Some(&config.namespace);
     let outcome = Outcome {
-        name: name(&request),
-        about: about(&request),
+        name: subject::name(&request),
+        about: subject::about(&request),
         meshed: has_ours || matches!(decision, Decision::Inject { .. }),
         owner: Owner::of(&request.object),
         namespace: request.namespace,
@@ -197,36 +199,6 @@ pub fn answer(
         response: response(request.uid, &outcome),
     };
     Ok((answer, outcome))
-}
-
-fn name(request: &Request) -> String {
-    let text = |path| request.object.pointer(path).and_then(Value::as_str);
-    let named = Some(request.name.as_str()).filter(|name| !name.is_empty());
-    let name = named.or_else(|| text("/metadata/name"));
-    name.or_else(|| text("/metadata/generateName"))
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// With the uid of what exists already; a pod gets its own later.
-fn about(request: &Request) -> ObjectReference {
-    let owners = request.object.pointer("/metadata/ownerReferences");
-    let owners = owners.and_then(Value::as_array).into_iter().flatten();
-    let owner = owners.max_by_key(|owner| owner["controller"] == true);
-    let text = |name| Some(owner?.get(name)?.as_str()?.to_owned());
-    let is_owner = text("name").is_some();
-    let of_pod = |pod: String, owner: Option<String>| match is_owner {
-        true => owner,
-        false => Some(pod),
-    };
-    ObjectReference {
-        api_version: of_pod("v1".to_owned(), text("apiVersion")),
-        kind: of_pod("Pod".to_owned(), text("kind")),
-        name: of_pod(name(request), text("name")),
-        namespace: Some(request.namespace.clone()),
-        uid: text("uid").filter(|_| is_owner),
-        ..ObjectReference::default()
-    }
 }
 
 fn response(uid: String, outcome: &Outcome) -> Response {

@@ -8,7 +8,7 @@ mod pod;
 mod service;
 mod slice;
 
-use super::annotations::Annotations;
+use super::annotations::{Annotations, Warning};
 use crate::model::object::{Namespace, Node, Object};
 use k8s_openapi::{
     api::{core::v1, discovery::v1 as discovery},
@@ -28,8 +28,8 @@ pub(crate) struct Invalid {
 /// What became of an object: `None` when the model has no use for it.
 pub(crate) struct Converted {
     pub(crate) object: Option<Object>,
-    /// Settings that were left out, as sentences.
-    pub(crate) warnings: Vec<String>,
+    /// Settings that were left out.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// A Kubernetes object of a kind that the model knows.

@@ -19,14 +19,17 @@
 
 mod collect;
 mod events;
+mod faults;
 mod follow;
 mod freshness;
+mod last_good;
 mod mirror;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use events::{Events, Failure};
+pub(crate) use faults::Faults;
 pub(crate) use freshness::Freshness;
 pub(crate) use mirror::{Mirror, Seen};
 

@@ -20,6 +20,7 @@ struct Kept {
     api: Handle<Request<Body>, Answer>,
     watch: Option<mpsc::UnboundedSender<Bytes>>,
     anchors: TrustBundle,
+    readiness: Readiness,
     meshed: watch::Sender<BTreeSet<String>>,
 }
 
@@ -39,11 +40,21 @@ impl Kept {
             api,
             watch: None,
             anchors: TrustBundle::from_pem(&pem()).unwrap(),
+            readiness: Readiness::default(),
             meshed: watch::Sender::new(set(meshed)),
         };
         let client = Client::new(service, "default");
         let (anchors, meshed) = (kept.anchors.clone(), kept.meshed.subscribe());
-        tokio::spawn(Keeper::new(client, anchors, "mesh".to_owned(), meshed).run());
+        tokio::spawn(
+            Keeper::new(
+                client,
+                anchors,
+                "mesh".to_owned(),
+                meshed,
+                kept.readiness.clone(),
+            )
+            .run(),
+        );
         kept
     }
 
@@ -171,7 +182,11 @@ async fn failures_are_tried_again_after_a_pause() {
         &json!({"kind": "Status", "status": "Failure", "code": 500}),
     )
     .await;
+    let why = "trust bundles of namespaces: the API server answers 500";
+    let mut text = kept.readiness.text();
+    text.wait_for(|text| text.starts_with(why)).await.unwrap();
     kept.written().await;
+    text.wait_for(String::is_empty).await.unwrap();
     assert!(start.elapsed() >= 2 * PAUSE, "{:?}", start.elapsed());
 }
 
@@ -203,17 +218,4 @@ async fn two_keepers_with_other_anchors_do_not_fight() {
         pauses.push(start.elapsed().as_secs());
     }
     assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_quarrel_is_forgotten_after_a_while() {
-    let mut quarrel = Quarrel {
-        pause: PAUSE,
-        last: None,
-    };
-    quarrel.undone();
-    quarrel.undone();
-    assert_eq!(quarrel.pause, 2 * PAUSE);
-    tokio::time::advance(PEACE).await;
-    assert_eq!(quarrel.undone(), Instant::now() + PAUSE);
 }

@@ -1,7 +1,10 @@
 //! How a controller starts, shows its state and stops.
 
-use crate::mesh::{self, Mesh, get, soon};
-use mesh_controller::{Config, Controller, Error, install_metrics};
+use crate::{
+    api_server::ApiServer,
+    mesh::{self, Mesh, get, soon},
+};
+use mesh_controller::{Config, Controller, Error, Role, SourceConfig, install_metrics};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -33,6 +36,27 @@ async fn what_keeps_it_from_starting() {
     let error = refusal(config("/no/such/directory")).await;
     assert!(
         error.starts_with("can't read the manifests directory /no/such/directory: "),
+        "{error}"
+    );
+
+    let mut files = config(".");
+    files.serve = vec![Role::Destination, Role::Injector];
+    let error = refusal(files).await;
+    assert!(error.contains("give --source kubernetes"), "{error}");
+
+    let api = ApiServer::start().await;
+    let mut wrong = Config::new(SourceConfig::Kubernetes(api.access()));
+    let defaults = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&defaults, "proxy-uid: 0\n").unwrap();
+    wrong.serve = vec![Role::Injector];
+    wrong.proxy_defaults = Some(defaults.path().to_owned());
+    let error = refusal(wrong).await;
+    let named = format!(
+        "can't use the proxy defaults: {}: ",
+        defaults.path().display()
+    );
+    assert!(
+        error.starts_with(&named) && error.contains("proxy-uid"),
         "{error}"
     );
 

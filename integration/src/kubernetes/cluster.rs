@@ -16,7 +16,7 @@ use super::exec::Output;
 use super::images::{self, Registry};
 use super::isolation::STATE;
 use super::mesh::Mesh;
-use super::node::{self, Node};
+use super::node::{self, Node, Paused};
 use super::shell::Shell;
 use super::space::{self, Space};
 use super::tools::Tools;
@@ -163,14 +163,30 @@ impl Cluster {
         mesh
     }
 
-    /// Kills the API server and starts it again, without waiting until it answers; false in somebody else's cluster, where that can't be.
+    /// Whether the node is ours, so that its parts can be stopped.
     #[must_use]
-    pub fn restart_api_server(&self) -> bool {
-        self.shared
-            .node
-            .as_ref()
-            .map(Node::restart_api_server)
-            .is_some()
+    pub fn is_ours(&self) -> bool {
+        self.shared.node.is_some()
+    }
+
+    /// Kills the API server and starts it again, with the same objects but no history: a watch goes on only from the newest version.
+    ///
+    /// # Panics
+    /// In somebody else's cluster, or when it does not come back.
+    pub async fn restart_api_server(&self) {
+        let node = self.shared.node.as_ref().expect("the node is ours");
+        self.sh(include_str!("cluster/compact.sh")).await.ok();
+        node.restart_api_server();
+        let ready = self.sh("until kubectl get --raw /readyz >/dev/null 2>&1; do :; done");
+        ready.await.ok();
+    }
+
+    /// Stops the processes on the node that have this argument, until what is returned is dropped.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn pause(&self, argument: &str) -> Paused {
+        Paused::with(argument)
     }
 
     /// Looks for texts in the packets between pods; none in somebody else's cluster, whose nodes are elsewhere.

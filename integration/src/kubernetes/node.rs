@@ -2,6 +2,7 @@
 
 mod control_plane;
 mod credentials;
+mod paused;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::process::Process;
 use crate::wait::blocking::until_some_within;
 
 pub(super) use credentials::Credentials;
+pub use paused::Paused;
 pub(super) use worker::import;
 
 const API_SERVER: &str = "kube-apiserver";

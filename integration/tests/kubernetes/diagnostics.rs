@@ -18,6 +18,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         ),
         scenario("diagnostics::every_pod_has_metrics", every_pod_has_metrics),
         scenario(
+            "diagnostics::a_port_nobody_listens_on_is_named",
+            a_port_nobody_listens_on_is_named,
+        ),
+        scenario(
             "diagnostics::certificates_are_shown_and_judged",
             certificates_are_shown_and_judged,
         ),
@@ -70,12 +74,15 @@ async fn endpoints_are_the_pods(cluster: Cluster) {
         );
         let found = json(&space, &ask).await;
         assert_eq!(texts(&found, "pod"), pods);
-        assert_eq!(texts(&found, "identity"), vec![identity(&space, "web"); 3]);
+        assert_eq!(
+            texts(&found, "identity"),
+            vec![identity(&space, "web"); pods.len()]
+        );
         assert_eq!(found[0]["port"], 8080);
         assert_eq!(found[0]["proxyPort"], 4143);
     }
     let table = space.sh("mesh diagnostics endpoints web.$SPACE").await.ok();
-    assert_eq!(table.lines().count(), 4, "{table}");
+    assert_eq!(table.lines().count(), 1 + pods.len(), "{table}");
     let error = refusal(&space, "mesh diagnostics endpoints none.$SPACE").await;
     assert!(error.contains("/none not found"), "{error}");
 }
@@ -124,16 +131,35 @@ async fn every_pod_has_metrics(cluster: Cluster) {
         .sh("mesh diagnostics proxy-metrics -n $SPACE deploy/web")
         .await
         .ok();
-    for pod in space.pods("app=web").await {
+    let pods = space.pods("app=web").await;
+    for pod in &pods {
         assert!(metrics.contains(&format!("# POD {}/{pod} (", space.name())));
     }
-    assert_eq!(metrics.matches("\nprocess_threads ").count(), 3);
+    assert_eq!(metrics.matches("\nprocess_threads ").count(), pods.len());
     let metrics = space.sh("mesh diagnostics controller-metrics").await.ok();
     for component in ["identity", "destination", "injector"] {
         let pod = format!("# POD mesh/mesh-{component}-");
         assert!(metrics.contains(&pod), "{component}: {metrics}");
     }
     assert!(!metrics.contains("# no metrics"), "{metrics}");
+}
+
+/// What the node says of a connection that it could not open reaches the user.
+async fn a_port_nobody_listens_on_is_named(cluster: Cluster) {
+    cluster.mesh().await;
+    let space = cluster.space("hollow").await;
+    space.apply(include_str!("diagnostics/hollow.yaml")).await;
+    space.ready_pod("hollow").await;
+    let error = refusal(&space, "mesh diagnostics proxy-metrics -n $SPACE hollow").await;
+    assert!(
+        error.contains("gave no answer on port 4191") && error.contains("refused"),
+        "{error}"
+    );
+    let shown = space.sh("mesh identity show -n $SPACE hollow").await;
+    assert!(
+        !shown.success && shown.stdout.contains("no handshake with port 4143"),
+        "{shown}"
+    );
 }
 
 async fn certificates_are_shown_and_judged(cluster: Cluster) {
@@ -144,20 +170,22 @@ async fn certificates_are_shown_and_judged(cluster: Cluster) {
         .await
         .ok();
     let web = identity(&space, "web");
+    let all = space.pods("app=web").await.len();
     let spiffe = format!("spiffe://cluster.local/ns/{}/sa/web", space.name());
-    assert_eq!(shown.matches("  verified  yes").count(), 3, "{shown}");
+    assert_eq!(shown.matches("  verified  yes").count(), all, "{shown}");
     let names = format!("  names     {web}, {spiffe}\n");
-    assert_eq!(shown.matches(&names).count(), 3, "{shown}");
-    assert_eq!(shown.matches("  serial    ").count(), 3, "{shown}");
+    assert_eq!(shown.matches(&names).count(), all, "{shown}");
+    assert_eq!(shown.matches("  serial    ").count(), all, "{shown}");
 
     // By roots of somebody else it is refused, and shown all the same.
     let lines = "dir=$(mktemp -d); trap 'rm -r $dir' EXIT; mesh identity ca --dir $dir > $dir/log; \
         mesh identity show -n $SPACE -l app=web --trust-anchors $dir/ca.crt";
     let output = space.sh(lines).await;
     assert!(!output.success, "{output}");
-    assert_eq!(output.stdout.matches("  verified  no: ").count(), 3);
-    assert_eq!(output.stdout.matches(&names).count(), 3);
-    assert!(output.stderr.contains("3 of 3 did not prove"), "{output}");
+    assert_eq!(output.stdout.matches("  verified  no: ").count(), all);
+    assert_eq!(output.stdout.matches(&names).count(), all);
+    let failed = format!("{all} of {all} did not prove");
+    assert!(output.stderr.contains(&failed), "{output}");
 
     let lines = "mesh identity show -n mesh -l mesh.dev/control-plane-component=identity";
     let output = space.sh(lines).await;
@@ -178,7 +206,8 @@ async fn versions_are_counted(cluster: Cluster) {
     );
     let proxies = &versions["proxies"];
     assert_eq!(texts(proxies, "version"), texts(components, "version")[..1]);
-    assert_eq!(proxies[0]["pods"], 4);
+    let pods = space.pods("app in (web, client)").await;
+    assert_eq!(proxies[0]["pods"], pods.len());
     let short = space.sh("mesh version --short --client").await.ok();
     assert_eq!(short.trim(), versions["client"].as_str().unwrap());
 }

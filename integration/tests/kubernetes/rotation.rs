@@ -3,7 +3,7 @@
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Patch, PatchParams};
-use mesh_identity::ca;
+use mesh_identity::{TrustBundle, ca};
 use mesh_integration::kubernetes::{Cluster, Mesh, Scenario, Space, exclusive};
 use serde_json::json;
 
@@ -34,7 +34,7 @@ async fn loses_nothing(cluster: Cluster) {
     let (old, new) = (anchors(&mesh).await, file(ca::TRUST_ANCHORS));
 
     set_anchors(&mesh, &format!("{old}{new}")).await;
-    anchors_arrive(&space, &format!("{old}{new}")).await;
+    anchors_arrive(&mesh, &space, &format!("{old}{new}")).await;
     load.more(100).await;
 
     set_issuer(&mesh, &file(ca::ISSUER_CERTIFICATE), &file(ca::ISSUER_KEY)).await;
@@ -47,7 +47,7 @@ async fn loses_nothing(cluster: Cluster) {
     renewed(&mesh, &space).await;
 
     set_anchors(&mesh, &new).await;
-    anchors_arrive(&space, &new).await;
+    anchors_arrive(&mesh, &space, &new).await;
     load.more(100).await;
     // Handshakes of new pods, which trust the new anchor alone.
     space
@@ -89,19 +89,17 @@ async fn set_issuer(mesh: &Mesh, certificate: &str, key: &str) {
         .unwrap();
 }
 
-/// Waits until kubelet has put the anchors in front of the pods, where proxies look every two seconds.
-async fn anchors_arrive(space: &Space, pem: &str) {
-    let web = space.pods("app=web").await;
-    let pods = web
-        .iter()
-        .map(|pod| (&**pod, "web"))
-        .chain([("load", "load")]);
-    for (pod, container) in pods {
-        let cat = ["/mesh-test-pod", "cat", "/trust/ca-bundle.crt"];
+/// Waits until the proxies have these anchors in force.
+async fn anchors_arrive(mesh: &Mesh, space: &Space, pem: &str) {
+    let fingerprint = TrustBundle::from_pem(pem).unwrap().fingerprint();
+    let label = format!("sha256=\"{fingerprint}\"");
+    for (pod, container) in &pods(space).await {
+        let name = "control_identity_trust_anchors_info";
         space
             .until(&format!("the anchors in {pod}"), async || {
-                let said = space.exec(pod, container, &cat).await.ok();
-                (said == pem).then_some(())
+                let labels = [&*label];
+                let found = mesh.metric((space, pod, container), name, &labels);
+                (found.await == 1).then_some(())
             })
             .await;
     }
@@ -110,20 +108,27 @@ async fn anchors_arrive(space: &Space, pem: &str) {
 /// Waits until all proxies have a certificate that they did not have at the call.
 async fn renewed(mesh: &Mesh, space: &Space) {
     let name = "control_identity_cert_refresh_timestamp_seconds";
-    let web = space.pods("app=web").await;
-    let pods = web
-        .iter()
-        .map(|pod| (&**pod, "web"))
-        .chain([("load", "load")]);
-    for (pod, container) in pods {
-        let before = mesh.metric((space, pod, container), name, &[]).await;
+    let mut before = Vec::new();
+    for (pod, container) in pods(space).await {
+        let at = mesh.metric((space, &pod, container), name, &[]).await;
+        before.push((pod, container, at));
+    }
+    for (pod, container, at) in &before {
         space
             .until(&format!("a certificate of {pod}"), async || {
-                let now = mesh.metric((space, pod, container), name, &[]).await;
-                (now > before).then_some(())
+                let now = mesh.metric((space, pod, container), name, &[]);
+                (now.await > *at).then_some(())
             })
             .await;
     }
+}
+
+/// Those whose proxies carry the load, and a container of each.
+async fn pods(space: &Space) -> Vec<(String, &'static str)> {
+    let web = space.pods("app=web").await;
+    let mut pods: Vec<_> = web.into_iter().map(|pod| (pod, "web")).collect();
+    pods.push(("load".to_owned(), "load"));
+    pods
 }
 
 /// What the identity service counts.

@@ -25,23 +25,25 @@ async fn leaves_nothing(cluster: Cluster) {
     space
         .until("mesh uninstall", async || {
             let line = "mesh uninstall | kubectl delete --filename=-";
-            let said = cluster.sh(line).await;
-            eprintln!("{said}");
-            said.success.then_some(())
+            cluster.sh(line).await.success.then_some(())
         })
         .await;
     assert_eq!(space.sh(bundles).await.ok(), "configmap/kube-root-ca.crt\n");
     space.sh("kubectl delete namespace $SPACE").await.ok();
 
     let before = cluster.objects_before_mesh().expect("it was installed");
-    let mut left = Vec::new();
-    // Namespaces of scenarios end in their own time.
+    let added = async || {
+        let mut objects = cluster.objects().await;
+        objects.retain(|object| !before.contains(object));
+        objects
+    };
+    // Those of scenarios end in their own time.
     space
-        .until("the objects to be those of before", async || {
-            left = cluster.objects().await;
-            left.retain(|object| !before.contains(object));
-            eprintln!("{} objects are left: {left:?}", left.len());
-            left.is_empty().then_some(())
+        .until("the end of namespaces", async || {
+            let added = added().await;
+            let is_namespace = |object: &String| object.starts_with("Namespace ");
+            (!added.iter().any(is_namespace)).then_some(())
         })
         .await;
+    assert_eq!(added().await, Vec::<String>::new());
 }

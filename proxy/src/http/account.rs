@@ -83,18 +83,19 @@ impl<R: Record> Account<R> {
         }
     }
 
-    fn first_byte(&mut self) -> Duration {
+    fn first_byte(&mut self, after: impl FnOnce() -> Duration) -> Duration {
         if let Some(latency) = self.latency {
             return latency;
         }
         self.record.first_byte(self.class());
-        *self.latency.insert(self.sent.elapsed())
+        *self.latency.insert(after())
     }
 }
 
 impl<R: Record> Observe for Account<R> {
     fn data(&mut self, bytes: usize) {
-        self.first_byte();
+        let sent = self.sent;
+        self.first_byte(|| sent.elapsed());
         self.record.data(bytes);
     }
 
@@ -111,14 +112,15 @@ impl<R: Record> Observe for Account<R> {
             End::Failed(_) => Class::Failure,
             End::Complete(_) | End::Dropped => self.class(),
         };
-        let latency = self.first_byte();
+        let duration = self.sent.elapsed();
+        let latency = self.first_byte(|| duration);
         self.record.done(&Summary {
             status: self.status,
             class,
             grpc: self.grpc,
             error,
             latency,
-            duration: self.sent.elapsed(),
+            duration,
         });
     }
 }

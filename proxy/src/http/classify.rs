@@ -4,6 +4,7 @@
 //! the request, is at fault (Linkerd's list), wherever the status is: in the
 //! trailers, or in the headers of an answer without a body.
 
+use super::headers::find;
 use crate::metrics::Class;
 use http::{HeaderMap, HeaderName, StatusCode};
 
@@ -30,7 +31,7 @@ pub fn of_grpc(code: u8) -> Class {
 
 /// The gRPC code in headers or trailers; a garbled one is UNKNOWN.
 pub fn grpc_status(headers: &HeaderMap) -> Option<u8> {
-    let value = headers.get(GRPC_STATUS)?.as_bytes();
+    let value = find(headers, &GRPC_STATUS)?.as_bytes();
     let code = std::str::from_utf8(value).ok().and_then(|v| v.parse().ok());
     Some(code.filter(|code| *code <= 16).unwrap_or(2))
 }

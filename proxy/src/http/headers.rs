@@ -6,9 +6,7 @@
 //! sends of them is removed in both directions: it could otherwise claim an
 //! identity, or an error of the mesh.
 
-use http::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TE, UPGRADE};
 use http::{Request, Version};
 
 /// Identity of the client, set by inbound from its certificate.
@@ -20,42 +18,62 @@ pub const PROXY_ERROR: HeaderName = HeaderName::from_static("l5d-proxy-error");
 /// `close` asks the other proxy to close the client's connection.
 pub const PROXY_CONNECTION: HeaderName = HeaderName::from_static("l5d-proxy-connection");
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-const LEGACY_PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+/// Hop-by-hop fields that end here whatever they say.
+const OTHERS: [&str; 4] = [
+    "keep-alive",
+    "proxy-connection",
+    "http2-settings",
+    "transfer-encoding",
+];
 
 /// Removes hop-by-hop fields; with `upgrade`, leaves `Connection: upgrade` and
 /// `Upgrade` as they are.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
-    if has(headers, &CONNECTION) {
+    let there = HopByHop::of(headers);
+    if there.connection {
         strip_nominated(headers, upgrade);
     }
-    for name in [
-        KEEP_ALIVE,
-        LEGACY_PROXY_CONNECTION,
-        HTTP2_SETTINGS,
-        TRANSFER_ENCODING,
-    ] {
-        if has(headers, &name) {
+    if there.others {
+        for name in OTHERS {
             headers.remove(name);
         }
     }
-    if has(headers, &TE) && !is_plain_te(headers) {
+    if there.te && !is_plain_te(headers) {
         let trailers = accepts_trailers(headers);
         headers.remove(TE);
         if trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
     }
-    if !upgrade && has(headers, &UPGRADE) {
+    if there.upgrade && !upgrade {
         headers.remove(UPGRADE);
     }
 }
 
-/// `contains_key` for names that are rarely there: a pass over the few names of
-/// a message costs a tenth of a look-up by hash.
-fn has(headers: &HeaderMap, wanted: &HeaderName) -> bool {
-    headers.keys().any(|name| name == wanted)
+/// Which hop-by-hop fields a message has. Nearly all have none, and one pass over the
+/// few names costs less than the look-up of one by its hash.
+#[derive(Default)]
+struct HopByHop {
+    connection: bool,
+    te: bool,
+    upgrade: bool,
+    /// Any of [`OTHERS`].
+    others: bool,
+}
+
+impl HopByHop {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut there = Self::default();
+        for name in headers.keys() {
+            match *name {
+                CONNECTION => there.connection = true,
+                TE => there.te = true,
+                UPGRADE => there.upgrade = true,
+                _ => there.others |= OTHERS.contains(&name.as_str()),
+            }
+        }
+        there
+    }
 }
 
 fn strip_nominated(headers: &mut HeaderMap, upgrade: bool) {
@@ -101,6 +119,14 @@ pub fn strip_l5d(headers: &mut HeaderMap, keep: &[HeaderName]) {
     }
 }
 
+/// The first value of a field, as `get`. A message has few fields, and one pass over
+/// them costs less than the hash that `get` makes of the name.
+pub(crate) fn find<'a>(headers: &'a HeaderMap, field: &HeaderName) -> Option<&'a HeaderValue> {
+    headers
+        .iter()
+        .find_map(|(name, value)| (name == field).then_some(value))
+}
+
 /// Whether an HTTP/1.1 request asks to become another protocol.
 ///
 /// Not if that is HTTP/2: its requests would pass in the tunnel, where no policy
@@ -109,7 +135,7 @@ pub fn strip_l5d(headers: &mut HeaderMap, keep: &[HeaderName]) {
 pub fn is_upgrade<B>(req: &Request<B>) -> bool {
     req.version() == Version::HTTP_11
         && (req.method() == http::Method::CONNECT
-            || req.headers().contains_key(UPGRADE)
+            || find(req.headers(), &UPGRADE).is_some()
                 && lists(req.headers(), &CONNECTION, |token| {
                     token.eq_ignore_ascii_case(b"upgrade")
                 })
@@ -134,8 +160,7 @@ fn lists(headers: &HeaderMap, field: &HeaderName, is: impl Fn(&[u8]) -> bool) ->
 
 /// Whether the request is gRPC, so that errors become gRPC statuses.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(http::header::CONTENT_TYPE)
+    find(headers, &http::header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 

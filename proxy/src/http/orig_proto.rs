@@ -5,7 +5,7 @@
 //! message was, so the far side can give it back unchanged (wire form as
 //! linkerd2-proxy's: `HTTP/1.1`, `HTTP/1.0`, either with `; absolute-form`).
 
-use super::headers::ORIG_PROTO;
+use super::headers::{ORIG_PROTO, find};
 use http::{
     HeaderMap, HeaderValue, Request, Response, Uri, Version,
     header::{HOST, TRANSFER_ENCODING},
@@ -18,7 +18,7 @@ const ABSOLUTE_FORM: &str = "; absolute-form";
 /// HTTP/1.0's connection semantics need a connection of their own.
 pub fn can_upgrade<B>(req: &Request<B>) -> bool {
     req.version() == Version::HTTP_11
-        && (req.uri().authority().is_some() || req.headers().contains_key(HOST))
+        && (req.uri().authority().is_some() || find(req.headers(), &HOST).is_some())
 }
 
 /// Makes an HTTP/1 request an HTTP/2 one; false if it has no valid authority.
@@ -40,7 +40,7 @@ pub fn upgrade<B>(req: &mut Request<B>) -> bool {
 
 /// Puts scheme and authority (from Host) into the URI, as HTTP/2 needs them.
 fn set_authority<B>(req: &mut Request<B>) -> bool {
-    let host = req.headers().get(HOST);
+    let host = find(req.headers(), &HOST);
     let Some(authority) = host.and_then(|h| Authority::try_from(h.as_bytes()).ok()) else {
         return false;
     };

@@ -5,23 +5,26 @@
 //! connection is read through [`Guarded`], because hyper alone accepts framing
 //! that two parsers may read differently (RFC 9112 section 11.2).
 
+mod patience;
 mod resets;
 mod truncation;
 
 use self::{
+    patience::Patience,
     resets::{CountResets, Resets},
     truncation::{Breakable, Truncation},
 };
-use super::{Version, framing::Guarded};
+use super::{
+    Version,
+    framing::Guarded,
+    one_task::{OneTask, Spawned},
+};
 use crate::{config::H2ServerSettings, drain, limits::TooManyResets, transport::io::BoxIo};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::{body::Incoming, server::conn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{error::Error as _, sync::Arc, time::Duration};
 use tower_service::Service;
 
@@ -83,6 +86,24 @@ impl<S, B> Stack<B> for S where
 {
 }
 
+/// A stack as hyper's service. It is always ready, so there is no future that
+/// waits for that and holds stack and request meanwhile.
+#[derive(Clone)]
+struct AlwaysReady<S>(S);
+
+impl<S> hyper::service::Service<Request<Incoming>> for AlwaysReady<S>
+where
+    S: Service<Request<Incoming>> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, req: Request<Incoming>) -> S::Future {
+        self.0.clone().call(req)
+    }
+}
+
 impl ServeError {
     /// Whether the client reset too many streams: more in a second than we allow,
     /// or more in a row than h2 does before it has even told us of them.
@@ -103,7 +124,8 @@ impl ServeError {
 /// Serves requests of `io` by `service` until the client or a drain ends it.
 ///
 /// The stream is boxed: hyper's and h2's servers are large and generic over it,
-/// so that each kind of stream would be another 50 kB or more of them.
+/// so that each kind of stream would be another 50 kB or more of them. So are the
+/// connections: a task would have room for several copies of the larger of both.
 ///
 /// # Errors
 /// [`ServeError`]; the client has been answered as far as that was possible.
@@ -136,9 +158,9 @@ where
 {
     let truncation = Truncation::default();
     let (io, guard) = Guarded::new(Breakable::new(io, &truncation));
-    let service = truncation.watch(guard.watch(TowerToHyperService::new(service)));
+    let service = truncation.watch(guard.watch(AlwaysReady(service)));
     let connection = conn::http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Patience::default())
         .header_read_timeout(settings.header_read_timeout)
         .max_headers(settings.max_headers)
         .max_buf_size(settings.max_header_bytes.max(8192))
@@ -147,7 +169,9 @@ where
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let served = drain
-        .run(connection, |connection| connection.graceful_shutdown())
+        .run(Box::pin(connection), |connection| {
+            connection.get_mut().as_mut().graceful_shutdown();
+        })
         .await?;
     match guard.violation() {
         Some(reason) => Err(ServeError::Framing(reason)),
@@ -175,7 +199,8 @@ where
     };
     let limits = &settings.h2;
     let h2 = &limits.common;
-    let connection = conn::http2::Builder::new(TokioExecutor::new())
+    let spawned = Spawned::default();
+    let connection = conn::http2::Builder::new(spawned.clone())
         .timer(TokioTimer::new())
         .initial_stream_window_size(h2.initial_stream_window)
         .initial_connection_window_size(h2.initial_connection_window)
@@ -191,8 +216,13 @@ where
                 .map_or(Duration::MAX, |keepalive| keepalive.timeout),
         )
         .auto_date_header(false)
-        .serve_connection(TokioIo::new(io), TowerToHyperService::new(service));
-    let served = drain.run(connection, |connection| connection.graceful_shutdown());
+        .serve_connection(TokioIo::new(io), AlwaysReady(service));
+    let task = Box::pin(OneTask::new(connection, spawned));
+    let served = drain.run(task, |task| {
+        if let Some(connection) = task.get_mut().as_mut().connection() {
+            connection.graceful_shutdown();
+        }
+    });
     tokio::select! {
         biased;
         result = served => Ok(result??),

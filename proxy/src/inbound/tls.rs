@@ -5,7 +5,7 @@ use crate::{
     log::flood::sparsely,
     transport::{
         header::{self, TransportHeader},
-        io::Io,
+        io::{Io, ReadAhead},
     },
 };
 use std::{net::SocketAddr, sync::Arc};
@@ -19,9 +19,9 @@ impl Shared {
         io: I,
         client: SocketAddr,
         config: Arc<rustls::ServerConfig>,
-    ) -> Option<(PeerTls, TlsStream<I>)> {
+    ) -> Option<(PeerTls, TlsStream<ReadAhead<I>>)> {
         let limit = self.settings.handshake_timeout;
-        match timeout(limit, TlsAcceptor::from(config).accept(io)).await {
+        match timeout(limit, TlsAcceptor::from(config).accept(ReadAhead::new(io))).await {
             Ok(Ok(io)) => {
                 let (_, session) = io.get_ref();
                 let identity = session

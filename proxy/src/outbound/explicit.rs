@@ -16,6 +16,7 @@ use crate::{
         Version,
         body::ResponseBody,
         error::{Kind, ProxyError},
+        headers::find,
         orig_proto, upgrade,
     },
     policy::Target,
@@ -70,7 +71,7 @@ impl Explicit {
             return Ok(target.clone());
         }
         let target = parse(outbound, authority, 80)?;
-        let stack = outbound.0.target(&target).await;
+        let stack = Box::pin(outbound.0.target(&target)).await;
         *self.last.lock() = Some((authority.into(), stack.clone()));
         Ok(stack)
     }
@@ -81,7 +82,7 @@ fn authority(req: &Request<Incoming>) -> Result<&str, ProxyError> {
     if let Some(authority) = req.uri().authority() {
         return Ok(authority.as_str());
     }
-    let host = req.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = find(req.headers(), &HOST).and_then(|host| host.to_str().ok());
     host.filter(|host| !host.is_empty()).ok_or_else(|| {
         let cause = "the request names no authority: send it in absolute form, as to an HTTP proxy";
         ProxyError::new(Kind::BadRequest, "target", "?", cause)

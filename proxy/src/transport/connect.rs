@@ -10,7 +10,7 @@ pub use self::error::ConnectError;
 
 use super::{
     header::{self, SessionProtocol, TransportHeader},
-    io::{CountBytes, Counted},
+    io::{CountBytes, Counted, ReadAhead},
     listener::SocketOptions,
     orig_dst::normalise,
     stream::Stream,
@@ -177,7 +177,8 @@ impl Connector {
                 return Err(ConnectError::Identity { addr, reason });
             }
         };
-        let connect = TlsConnector::from(tls.config.clone()).connect(tls.server_name.clone(), tcp);
+        let connector = TlsConnector::from(tls.config.clone());
+        let connect = connector.connect(tls.server_name.clone(), ReadAhead::new(tcp));
         let stream = connect.await.map_err(|cause| ConnectError::Tls {
             addr: self.addr,
             server_name: tls.server_name.to_str().into_owned(),

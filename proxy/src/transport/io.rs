@@ -1,8 +1,11 @@
-//! Streams around streams: replaying what detection has read, counting bytes.
+//! Streams around streams: replaying what detection has read, counting bytes,
+//! reading in bulk.
 
+mod ahead;
 mod counted;
 mod forward;
 
+pub use self::ahead::ReadAhead;
 pub use self::counted::{ByteCounters, CountBytes, Counted};
 pub(crate) use self::forward::forward;
 

@@ -14,6 +14,7 @@
 mod pipe;
 
 use super::io::Io;
+use crate::timer::poll_deadline;
 use pipe::Pipe;
 use std::fmt;
 use std::future::poll_fn;
@@ -153,8 +154,7 @@ impl SpliceError {
     }
 }
 
-/// The idle timer. Setting a timer costs more than reading the clock, so a
-/// move only notes the time and the timer is set again when it fires early.
+/// The idle timer: a move only notes the time.
 struct Idle<'a> {
     timeout: Duration,
     last: Instant,
@@ -175,16 +175,12 @@ impl<'a> Idle<'a> {
         if moved {
             self.last = Instant::now();
         }
-        loop {
-            ready!(self.sleep.as_mut().poll(cx));
-            let silent = self.last.elapsed();
-            if silent >= self.timeout {
-                return Poll::Ready((Side::Both, SpliceCause::Idle(self.timeout)));
-            }
-            self.sleep
-                .as_mut()
-                .reset(Instant::now() + (self.timeout - silent));
-        }
+        ready!(poll_deadline(
+            self.sleep.as_mut(),
+            self.last + self.timeout,
+            cx
+        ));
+        Poll::Ready((Side::Both, SpliceCause::Idle(self.timeout)))
     }
 }
 

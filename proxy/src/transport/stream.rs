@@ -2,7 +2,7 @@
 //!
 //! An enum, not a box: the two are known, and every read and write goes through.
 
-use super::io::Io;
+use super::io::{Io, ReadAhead};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -20,7 +20,7 @@ pub enum Stream {
     /// Plaintext.
     Plain(TcpStream),
     /// TLS.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<ReadAhead<TcpStream>>>),
 }
 
 /// Passes each call on to whichever stream it is.

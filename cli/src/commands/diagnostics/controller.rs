@@ -22,6 +22,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use super::DiagnosticsError;
+use crate::causes::causes;
 use crate::cluster::{Cluster, ClusterArgs, PodName};
 use crate::local::port;
 
@@ -200,11 +201,4 @@ fn reason(status: &Status) -> String {
             format!("{code}: {}{cause}", status.message())
         }
     }
-}
-
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    let mut texts: Vec<String> = chain.map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
 }

@@ -55,8 +55,7 @@ pub(super) async fn proxies(args: &ProxyArgs) -> Result<(), DiagnosticsError> {
             namespace: namespace.clone(),
         });
     }
-    let port = |pod: &Pod| proxy::admin_port(pod).ok_or("it has no proxy of the mesh");
-    print(&cluster, &pods, port).await
+    print(&cluster, &pods, proxy::admin_port).await
 }
 
 pub(super) async fn control_plane(args: &ControllerArgs) -> Result<(), DiagnosticsError> {
@@ -68,23 +67,23 @@ pub(super) async fn control_plane(args: &ControllerArgs) -> Result<(), Diagnosti
             namespace: cluster.namespace.clone(),
         });
     }
-    print(&cluster, &pods, |_| Ok(port::CONTROLLER_ADMIN)).await
+    print(&cluster, &pods, |_| Some(port::CONTROLLER_ADMIN)).await
 }
 
 async fn print(
     cluster: &Cluster,
     pods: &[Pod],
-    port: impl Fn(&Pod) -> Result<u16, &'static str>,
+    port: impl Fn(&Pod) -> Option<u16>,
 ) -> Result<(), DiagnosticsError> {
     let mut failed = 0;
     for (number, pod) in (1..).zip(pods) {
         let name = PodName::of(pod);
         let metrics = match port(pod) {
-            Ok(port) => cluster
+            Some(port) => cluster
                 .get(&name, port, "/metrics")
                 .await
                 .map_err(|error| error.to_string()),
-            Err(reason) => Err(reason.to_owned()),
+            None => Err(format!("pod {name} has no proxy of the mesh")),
         };
         let mut text = format!("# POD {name} ({number} of {})\n", pods.len());
         match metrics {
@@ -92,7 +91,7 @@ async fn print(
             Err(reason) => {
                 failed += 1;
                 let _ = writeln!(text, "# no metrics: {reason}");
-                eprintln!("mesh: {name}: {reason}");
+                eprintln!("mesh: {reason}");
             }
         }
         output::print(&text);

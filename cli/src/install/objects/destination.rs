@@ -62,6 +62,13 @@ pub(super) fn component(install: &Install<'_>) -> Component {
                 names: &[],
                 verbs: &["list", "watch"],
             },
+            // What is wrong with an object, told on the object.
+            Rule {
+                group: "",
+                resources: &["events"],
+                names: &[],
+                verbs: &["create"],
+            },
         ],
     }
 }

@@ -24,13 +24,15 @@ fn its_values_are_our_defaults() {
 #[test]
 fn its_schema_knows_every_value_and_no_other() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    let mut values = Values::default();
-    // Left out where they are not set.
-    values.replicas = Some(1);
     let defaults = rows()
         .into_iter()
         .map(|row| (row.name.to_owned(), String::new()));
-    values.proxy_defaults = defaults.collect();
+    let mut values = Values {
+        // Left out where they are not set.
+        replicas: Some(1),
+        proxy_defaults: defaults.collect(),
+        ..Values::default()
+    };
     // They have values of their own.
     values
         .proxy_defaults

@@ -1,6 +1,8 @@
 //! Flags and their defaults.
 
 use super::*;
+use crate::config::Config;
+use mesh_identity::kubernetes::Access;
 
 fn parse(flags: &[&str]) -> Result<Config, String> {
     let flags = ["mesh-controller", "--source", "x"].iter().chain(flags);

@@ -87,3 +87,27 @@ fn a_list_that_is_read_anew_forgets_nothing_on_the_way() {
     assert!(namespaces.annotations("old").is_none());
     assert!(namespaces.annotations("shop").is_some());
 }
+
+#[test]
+fn wrong_annotations_are_told_on_the_namespace() {
+    let (recorder, mut notes) = Recorder::channel();
+    let mut faults = Faults::new(recorder);
+    let wrong = [
+        ("mesh.dev/inject", "maybe"),
+        ("config.mesh.dev/proxy-uid", "root"),
+        ("example.com/other", "maybe"),
+    ];
+    judge(&Event::Apply(namespace("shop", &wrong)), &mut faults);
+    judge(&Event::InitApply(namespace("shop", &wrong)), &mut faults);
+    judge(&Event::Apply(namespace("good", ENABLED)), &mut faults);
+    let told = [notes.try_recv().unwrap(), notes.try_recv().unwrap()];
+    assert!(notes.try_recv().is_err(), "each is told once");
+    for (note, part) in told
+        .iter()
+        .zip(["proxy-uid: \"root\"", "inject: \"maybe\""])
+    {
+        assert_eq!(note.about.kind.as_deref(), Some("Namespace"));
+        assert_eq!(note.about.name.as_deref(), Some("shop"));
+        assert!(note.text.contains(part), "{}", note.text);
+    }
+}

@@ -1,7 +1,10 @@
 //! EndpointSlice.
 
 use super::{Converted, Invalid, invalid, ip, is_tcp, name, namespace, port};
-use crate::model::object::{Object, Slice, SliceEndpoint};
+use crate::{
+    model::object::{Object, Slice, SliceEndpoint},
+    source::annotations::Warning,
+};
 use k8s_openapi::api::{
     core::v1::ObjectReference,
     discovery::v1::{Endpoint, EndpointPort, EndpointSlice},
@@ -57,7 +60,7 @@ pub(super) fn convert(slice: EndpointSlice) -> Result<Converted, Invalid> {
 fn unused(why: &str) -> Converted {
     Converted {
         object: None,
-        warnings: vec![format!("the slice is ignored: {why}")],
+        warnings: vec![Warning::new(format!("the slice is ignored: {why}"))],
     }
 }
 
@@ -76,7 +79,7 @@ fn endpoint(
     endpoint: Endpoint,
     namespace: &str,
     family: Family,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<SliceEndpoint, Invalid> {
     let pod = endpoint
         .target_ref
@@ -120,16 +123,16 @@ fn pod(
     field: &str,
     target: ObjectReference,
     namespace: &str,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Option<(String, Option<Box<str>>)> {
     let pod = target
         .name
         .filter(|_| target.kind.as_deref() == Some("Pod"))?;
     let elsewhere = target.namespace.filter(|other| other != namespace);
     if let Some(other) = &elsewhere {
-        warnings.push(format!(
+        warnings.push(Warning::new(format!(
             "{field}.targetRef is ignored: the pod is in namespace {other}, the slice in {namespace}"
-        ));
+        )));
     }
     let uid = target.uid.map(Into::into);
     elsewhere.is_none().then_some((pod, uid))

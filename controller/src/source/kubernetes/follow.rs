@@ -3,10 +3,12 @@
 use super::{
     collect::Update,
     events::{Events, Failure},
+    faults::Faults,
     freshness::Freshness,
+    last_good::LastGood,
 };
 use crate::{
-    events::{Note, Recorder, Severity},
+    events::Recorder,
     metrics,
     model::object::{Change, Kind, ObjectKey},
     source::convert::{Convert, Converted},
@@ -14,11 +16,7 @@ use crate::{
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt as _, runtime::watcher::Event};
 use serde::de::DeserializeOwned;
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Debug,
-    hash::{BuildHasher as _, RandomState},
-};
+use std::{collections::HashSet, fmt::Debug};
 use tokio::sync::mpsc;
 
 /// What is known of one kind.
@@ -26,16 +24,13 @@ pub(super) struct Follower {
     kind: Kind,
     freshness: Freshness,
     changes: mpsc::Sender<Update>,
-    /// Where an object's author hears of what is wrong with it.
-    events: Recorder,
     /// Objects that there were when last heard of.
     known: HashSet<ObjectKey>,
     /// Objects of the list that is being read.
     listed: Option<HashSet<ObjectKey>>,
-    /// Objects with something that can't be used, and what was said about it (a
-    /// hash): it is said once, not at each heartbeat.
-    faulty: HashMap<ObjectKey, u64>,
-    hasher: RandomState,
+    /// Values that annotations had before they made no sense.
+    last_good: LastGood,
+    faults: Faults,
 }
 
 /// Nobody wants the changes any more.
@@ -52,11 +47,10 @@ impl Follower {
             kind,
             freshness,
             changes,
-            events,
             known: HashSet::new(),
             listed: None,
-            faulty: HashMap::new(),
-            hasher: RandomState::new(),
+            last_good: LastGood::default(),
+            faults: Faults::new(events),
         }
     }
 
@@ -86,7 +80,7 @@ impl Follower {
 
     async fn take<K>(&mut self, event: Event<K>) -> Result<(), Unwanted>
     where
-        K: Convert + Resource<DynamicType = ()>,
+        K: Convert + Resource<DynamicType = ()> + Clone,
     {
         match event {
             Event::Init => self.listed = Some(HashSet::new()),
@@ -104,11 +98,12 @@ impl Follower {
 
     async fn apply<K>(&mut self, key: ObjectKey, object: K) -> Result<(), Unwanted>
     where
-        K: Convert + Resource<DynamicType = ()>,
+        K: Convert + Resource<DynamicType = ()> + Clone,
     {
         let about = object.object_ref(&());
-        let change = match object.convert() {
+        let change = match self.last_good.convert(&key, object) {
             Ok(Converted { object, warnings }) => {
+                let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
                 self.report(&key, &warnings, about);
                 object.map_or_else(|| Change::Delete(key.clone()), Change::Apply)
             }
@@ -124,6 +119,7 @@ impl Follower {
 
     async fn delete(&mut self, key: ObjectKey) -> Result<(), Unwanted> {
         self.known.remove(&key);
+        self.last_good.forget(&key);
         self.report(&key, &[], ObjectReference::default());
         self.send(Update::Change(Change::Delete(key))).await
     }
@@ -153,31 +149,9 @@ impl Follower {
         }
     }
 
-    /// Says what is wrong with an object, when that is new: in the log, and on the
-    /// object.
     fn report(&mut self, key: &ObjectKey, faults: &[String], about: ObjectReference) {
-        let before = match faults {
-            [] => self.faulty.remove(key),
-            faults => {
-                let hash = self.hasher.hash_one(faults);
-                let before = self.faulty.insert(key.clone(), hash);
-                if before == Some(hash) {
-                    return;
-                }
-                for fault in faults {
-                    tracing::warn!(object = %key, "{fault}");
-                    self.events.tell(Note {
-                        about: about.clone(),
-                        severity: Severity::Warning,
-                        reason: "InvalidConfiguration",
-                        text: fault.clone(),
-                    });
-                }
-                before
-            }
-        };
-        if before.is_some() || !faults.is_empty() {
-            metrics::faulty_objects(self.kind, self.faulty.len());
+        if self.faults.report(key, faults, about) {
+            metrics::faulty_objects(self.kind, self.faults.objects());
         }
     }
 }

@@ -7,6 +7,7 @@
 //! [`Guarded`](crate::http::framing::Guarded) refuses all that are in doubt; an
 //! answer is mended where the RFC says how, since its client has done no wrong.
 
+use crate::http::headers::find;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
@@ -32,14 +33,14 @@ pub(super) fn settle<B>(rsp: &mut Response<B>, upgrading: bool) -> Result<(), An
         return Err(AnswerError::Switched);
     }
     let headers = rsp.headers_mut();
-    if headers.contains_key(TRANSFER_ENCODING) {
+    if find(headers, &TRANSFER_ENCODING).is_some() {
         if !is_chunked(headers) {
             return Err(AnswerError::Encoded);
         }
         // The encoding has won.
         headers.remove(CONTENT_LENGTH);
     }
-    if let Some(one) = headers.get(CONTENT_LENGTH).and_then(first_of_list) {
+    if let Some(one) = find(headers, &CONTENT_LENGTH).and_then(first_of_list) {
         headers.insert(CONTENT_LENGTH, one);
     }
     Ok(())

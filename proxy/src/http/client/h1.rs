@@ -67,7 +67,8 @@ impl H1Pool {
         loop {
             let (mut connection, reused) = match self.take() {
                 Some(connection) => (connection, true),
-                None => match self.connect().await {
+                // In a box: rare, and large beside the rest of a request's future.
+                None => match Box::pin(self.connect()).await {
                     Ok(connection) => (connection, false),
                     Err(cause) => return Err(SendError::connect(req, cause)),
                 },

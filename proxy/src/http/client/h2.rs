@@ -108,9 +108,15 @@ impl H2Pool {
     }
 
     async fn stream(&self) -> Result<Stream, BoxError> {
-        if let Some(stream) = self.open() {
-            return Ok(stream);
+        match self.open() {
+            Some(stream) => Ok(stream),
+            // In a box: rare, and large beside the rest of a request's future.
+            None => Box::pin(self.new_stream()).await,
         }
+    }
+
+    /// A stream on a connection that is made now, or by another request meanwhile.
+    async fn new_stream(&self) -> Result<Stream, BoxError> {
         let asked = Instant::now();
         let mut connecting = self.connecting.clone().lock_owned().await;
         // Another request may have connected while this one waited, or failed to.

@@ -1,6 +1,7 @@
 //! Sees the answers, which decide whether a connection stays HTTP.
 
 use super::answers::Handle;
+use crate::http::headers::find;
 use http::{Method, Request, Response, StatusCode, header::TRANSFER_ENCODING};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
@@ -47,7 +48,7 @@ where
         let connect = request.method() == Method::CONNECT;
         let handle = self.handle.clone();
         // Only a body in chunks can still turn out to be a violation.
-        if request.headers().contains_key(TRANSFER_ENCODING) {
+        if find(request.headers(), &TRANSFER_ENCODING).is_some() {
             request.extensions_mut().insert(handle.clone());
         }
         WatchedFuture {

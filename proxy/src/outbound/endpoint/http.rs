@@ -120,9 +120,7 @@ impl HttpEndpoint {
         headers::strip_hop_by_hop(rsp.headers_mut(), switched);
         let close = self.0.meshed
             && was != http::Version::HTTP_2
-            && rsp
-                .headers()
-                .get(headers::PROXY_CONNECTION)
+            && headers::find(rsp.headers(), &headers::PROXY_CONNECTION)
                 .is_some_and(|value| value == "close");
         let keep: &[_] = if self.0.meshed && self.0.explain {
             &[headers::PROXY_ERROR]

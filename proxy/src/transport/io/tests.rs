@@ -49,3 +49,26 @@ async fn vectored_writes_stay_vectored_and_are_counted() {
     io.read_exact(&mut [0; 3]).await.unwrap();
     assert_eq!((reads(), writes()), (3, 6));
 }
+
+#[tokio::test]
+async fn bulk_is_read_ahead_and_small_messages_are_not() {
+    let bulk: Vec<u8> = (0..=255).cycle().take(1000).collect();
+    let io = Builder::new()
+        .read(&bulk[..8])
+        // Asked for 8 and got them: all there is comes at once.
+        .read(&bulk[8..1000])
+        .read(b"end")
+        .build();
+    let mut io = ReadAhead::new(io);
+    let mut seen = Vec::new();
+    while seen.len() < bulk.len() {
+        let mut eight = [0; 8];
+        let n = io.read(&mut eight).await.unwrap();
+        seen.extend_from_slice(&eight[..n]);
+    }
+    assert_eq!(seen, bulk);
+    let mut eight = [0; 8];
+    assert_eq!(io.read(&mut eight).await.unwrap(), 3);
+    assert!(io.is_without_buffer());
+    assert_eq!(io.read(&mut eight).await.unwrap(), 0);
+}

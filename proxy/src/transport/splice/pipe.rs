@@ -20,6 +20,8 @@ pub(super) struct Pipe {
     state: State,
     /// What was read and not yet written; empty, without memory, when quiet.
     buffer: io::Cursor<Vec<u8>>,
+    /// Why reading failed, until what came before is written.
+    failed: Option<io::Error>,
     /// The size of the next buffer.
     size: usize,
     max: usize,
@@ -45,6 +47,7 @@ impl Pipe {
             sink,
             state: State::Copying,
             buffer: io::Cursor::default(),
+            failed: None,
             size: BUFFER_MIN.min(max),
             max,
             unflushed: false,
@@ -94,26 +97,42 @@ impl Pipe {
         Poll::Pending
     }
 
-    /// Reads once. The buffer is let go when there is nothing to read.
+    /// Reads what there is, so that one write takes several TLS records. The buffer
+    /// is let go when there is nothing to read.
     fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
         source: &mut (impl AsyncRead + Unpin + ?Sized),
     ) -> Poll<io::Result<()>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
         let mut bytes = std::mem::take(&mut self.buffer).into_inner();
         bytes.clear();
         if bytes.capacity() < self.size {
             bytes = Vec::with_capacity(self.size);
         }
-        let n = ready!(pin!(source.read_buf(&mut bytes)).poll(cx))?;
-        if n == 0 {
-            self.state = State::Closing;
-            return Poll::Ready(Ok(()));
+        while bytes.len() < bytes.capacity() {
+            match pin!(source.read_buf(&mut bytes)).poll(cx) {
+                Poll::Ready(Ok(0)) => {
+                    self.state = State::Closing;
+                    break;
+                }
+                Poll::Ready(Ok(_)) => {}
+                // After what was read before it.
+                Poll::Ready(Err(error)) if !bytes.is_empty() => {
+                    self.failed = Some(error);
+                    break;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if bytes.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
         }
-        if n == bytes.capacity() {
+        if bytes.len() == bytes.capacity() {
             self.size = (self.size * 2).min(self.max);
         }
-        self.progress = true;
+        self.progress |= !bytes.is_empty();
         self.buffer = io::Cursor::new(bytes);
         Poll::Ready(Ok(()))
     }

@@ -22,9 +22,13 @@ pub(super) fn describe(certificate: &X509Certificate<'_>) -> String {
         names if names.is_empty() => "none".to_owned(),
         names => names.join(", "),
     };
+    let subject = match certificate.subject().to_string() {
+        // A workload's: its names are all there is.
+        subject if subject.is_empty() => "none".to_owned(),
+        subject => subject,
+    };
     format!(
-        "  kind      {kind}\n  names     {names}\n  subject   {}\n  issuer    {}\n  serial    {}\n  valid     {} to {} ({left})\n",
-        certificate.subject(),
+        "  kind      {kind}\n  names     {names}\n  subject   {subject}\n  issuer    {}\n  serial    {}\n  valid     {} to {} ({left})\n",
         certificate.issuer(),
         certificate.raw_serial_as_string(),
         validity.not_before,

@@ -5,10 +5,17 @@
 //! to whichever of several processes behind one address it met first; Linkerd's
 //! never age. The age is drawn for each, or all would be made anew at once.
 
-use crate::{config::H2ClientSettings, http::body::RequestBody, transport};
+use crate::{
+    config::H2ClientSettings,
+    http::{
+        body::RequestBody,
+        one_task::{OneTask, Spawned},
+    },
+    transport,
+};
 use futures::future::poll_fn;
 use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use rand::Rng as _;
 use std::{
@@ -37,7 +44,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 type Driver = hyper::client::conn::http2::Connection<
     TokioIo<transport::connect::Connection>,
     RequestBody,
-    TokioExecutor,
+    Spawned,
 >;
 
 /// The connections of a pool.
@@ -90,7 +97,8 @@ impl Connection {
         settings: &H2ClientSettings,
         pool: Weak<Mutex<Vec<Self>>>,
     ) -> hyper::Result<(Self, Settled)> {
-        let (sender, driver) = handshake(io, settings).await?;
+        let spawned = Spawned::default();
+        let (sender, driver) = handshake(io, settings, spawned.clone()).await?;
         let limit = Arc::new(AtomicUsize::new(1));
         let (settle, settled) = oneshot::channel();
         let driven = Driven {
@@ -100,7 +108,7 @@ impl Connection {
             age: settings.max_age.map(|max| Box::pin(sleep(age(max)))),
             pool,
         };
-        tokio::spawn(driven.drive(driver));
+        tokio::spawn(driven.drive(OneTask::new(driver, spawned)));
         let connection = Self {
             sender,
             streams: Arc::default(),
@@ -131,9 +139,10 @@ impl Connection {
 async fn handshake(
     io: transport::connect::Connection,
     settings: &H2ClientSettings,
+    spawned: Spawned,
 ) -> hyper::Result<(SendRequest<RequestBody>, Driver)> {
     let h2 = &settings.common;
-    Builder::new(TokioExecutor::new())
+    Builder::new(spawned)
         .timer(TokioTimer::new())
         .initial_stream_window_size(h2.initial_stream_window)
         .initial_connection_window_size(h2.initial_connection_window)
@@ -155,7 +164,7 @@ fn age(max: Duration) -> Duration {
 
 impl Driven {
     /// Drives a connection to its end.
-    async fn drive(mut self, driver: Driver) {
+    async fn drive(mut self, driver: OneTask<Driver>) {
         let mut driver = pin!(driver);
         let mut look = tokio::time::interval(LOOK_AGAIN);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -167,7 +176,10 @@ impl Driven {
             }
             let polled = driver.as_mut().poll(cx);
             // Also seen at each request, and so kept up to date.
-            self.told(driver.current_max_send_streams());
+            match driver.as_mut().connection() {
+                Some(driver) => self.told(driver.current_max_send_streams()),
+                None => self.settle = None,
+            }
             // Until then, as long as somebody waits for it.
             while self.is_awaited() && look.poll_tick(cx).is_ready() {}
             polled
