@@ -110,3 +110,74 @@ impl certify::Observer for Certificate {
         self.0.failed();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mesh_identity::ca;
+
+    /// The samples of a metric, as they are rendered.
+    fn samples(metrics: &Metrics, name: &str) -> Vec<String> {
+        let text = metrics.render();
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines.map(ToOwned::to_owned).collect()
+    }
+
+    fn is_silent(metrics: &Metrics) -> bool {
+        let since = samples(metrics, "control_failing_since_timestamp_seconds");
+        assert!(
+            since.len() == 1 && since[0].contains("addr=\"127.0.0.1:8090\""),
+            "{since:?}"
+        );
+        !since[0].ends_with(" 0")
+    }
+
+    #[test]
+    fn silence_lasts_from_a_failure_to_the_next_answer() {
+        let metrics = Metrics::default();
+        let addr = ControlAddr {
+            target: Target::Addr(([127, 0, 0, 1], 8090).into()),
+            identity: None,
+        };
+        let client = observer(&metrics, "policy", &addr);
+        client.response(Code::Cancelled, Duration::ZERO);
+        assert!(!is_silent(&metrics), "we gave up");
+        client.response(Code::Unavailable, Duration::ZERO);
+        assert!(is_silent(&metrics));
+        let last = samples(&metrics, "control_failure_timestamp_seconds");
+        assert!(!last[0].ends_with(" 0"), "{last:?}");
+        client.answered();
+        assert!(!is_silent(&metrics));
+        client.response(Code::Unavailable, Duration::ZERO);
+        client.response(Code::NotFound, Duration::ZERO);
+        assert!(!is_silent(&metrics), "that there is none is an answer");
+    }
+
+    #[tokio::test]
+    async fn the_anchors_in_force_are_told() {
+        let root = || {
+            ca::generate(&ca::Options::default(), SystemTime::now())
+                .unwrap()
+                .root
+                .pem()
+        };
+        let (old, new) = (root(), root());
+        let (metrics, trust) = (Metrics::default(), TrustBundle::from_pem(&old).unwrap());
+        let told = |metrics: &Metrics| samples(metrics, "control_identity_trust_anchors_info");
+        let mut telling = tokio_test::task::spawn(trust_anchors(&metrics, trust.clone()));
+        assert!(telling.poll().is_pending());
+        let before = told(&metrics);
+        assert!(
+            before.len() == 1 && before[0].contains(&trust.fingerprint()),
+            "{before:?}"
+        );
+        trust.replace_pem(&new).unwrap();
+        assert!(telling.poll().is_pending());
+        let after = told(&metrics);
+        assert!(
+            after.len() == 1 && after[0].contains(&trust.fingerprint()),
+            "{after:?}"
+        );
+        assert_ne!(before, after);
+    }
+}
