@@ -20,6 +20,8 @@ help: ## List the targets
 # `quick` is release without the slow link; `make demo PROFILE=release` for the figures of the shipped binaries.
 PROFILE ?= quick
 ARGS ?=
+# Where cargo puts them.
+BINARIES = $(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 .PHONY: demo
 demo: ## Run the whole mesh on this machine (ARGS="--duration 5s --rps 200 --keep --json")
@@ -30,10 +32,9 @@ demo: ## Run the whole mesh on this machine (ARGS="--duration 5s --rps 200 --kee
 .PHONY: endurance
 endurance: ## Prove that nothing is dropped (ARGS="outage|restart|rotate|churn|all --short --rps 500 --json")
 	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh -p mesh-bench --bin mesh --bin endurance
-	@$(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(PROFILE)/endurance $(or $(ARGS),all)
+	@$(BINARIES)/endurance $(or $(ARGS),all)
 
 # Proxies are compared as they ship, so ours is built alone and takes on no features of another's dependencies.
-BINARIES = $(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(PROFILE)
 
 .PHONY: bench
 bench: bench-build ## Measure against HAProxy, nginx and Envoy, no root needed (ARGS="--quick --filter grpc --json FILE")
@@ -48,7 +49,8 @@ bench-controller: ## Measure the controller with 2 000 Services and proxies, no 
 
 # A moment of every kind of load with every peer, so that the harness can't rot; its figures mean nothing.
 .PHONY: bench-smoke
-bench-smoke: bench-build ## Check that the benchmark works, in under 3 minutes
+bench-smoke: bench-build $(OHA) ## Check that the benchmark works, in under 3 minutes
+	@MESH_OHA=$(OHA) $(CARGO) test $(LOCKED) -p mesh-bench --test load -- --ignored
 	@$(BINARIES)/bench --smoke --results $(BINARIES)/bench-smoke $(ARGS)
 
 .PHONY: bench-build
@@ -60,7 +62,8 @@ bench-build:
 ## Check -------------------------------------------------------------------------------------------
 
 # Rings that need more than the toolchain come last; each target says what it lacks.
-RINGS := test-unit test-pods
+# The third wants root, Go and minutes, which CI has to have.
+RINGS := test-unit test-pods $(if $(CI),test-kubernetes)
 
 .PHONY: test
 test: $(RINGS) ## Run every test ring
@@ -93,16 +96,31 @@ $(H2SPEC):
 	@echo "Building h2spec $(H2SPEC_VERSION) into $(CACHE), once"
 	cd integration/h2spec && CGO_ENABLED=0 go build -trimpath -o $@ github.com/summerwind/h2spec/cmd/h2spec
 
+# A load generator of others: a client of ring 2, and what ours is compared with. Without optimisation, for the same reason as cargo-deny.
+OHA_VERSION := 1.9.0
+OHA := $(CACHE)/oha-$(OHA_VERSION)/bin/oha
+
+$(OHA):
+	@echo "Installing oha $(OHA_VERSION) into $(CACHE), once"
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 $(CARGO) install --quiet --debug --locked \
+		--version $(OHA_VERSION) --root $(CACHE)/oha-$(OHA_VERSION) oha
+
 # The binaries under test are the ones that ship, from the same profile as their tests.
 .PHONY: test-pods
-test-pods: $(if $(GO)$(CI),$(H2SPEC)) ## Ring 2: real programs in pods, no root needed (ARGS="postgres --test-threads 1"); see docs/testing.md
+test-pods: $(if $(GO)$(CI),$(H2SPEC)) $(OHA) ## Ring 2: real programs in pods, no root needed (ARGS="postgres --test-threads 1"); see docs/testing.md
 	@$(CARGO) build $(LOCKED) -p mesh-proxy -p mesh-controller -p mesh-identity
-	@MESH_PODS_H2SPEC=$(if $(GO),$(H2SPEC)) $(CARGO) test $(LOCKED) -p mesh-integration --test pods -- $(ARGS) 2>&1 | $(call SUM,pods)
+	@MESH_PODS_TOOLS=$(OHA)$(if $(GO),:$(H2SPEC)) $(CARGO) test $(LOCKED) -p mesh-integration --test pods -- $(ARGS) 2>&1 | $(call SUM,pods)
 
-# Cargo builds the binary of its pods along with the tests.
+# Not part of ring 1, which has no use for Go otherwise.
+.PHONY: test-helm
+test-helm: ## The Helm chart renders what `mesh install` prints; needs Go, no root and no cluster
+	@$(CARGO) build $(LOCKED) -p mesh
+	@$(CARGO) test $(LOCKED) -p mesh-integration --test helm -- $(ARGS) 2>&1 | $(call SUM,helm)
+
+# Cargo builds the binary of its pods along with the tests. With ARGS, only part of it is wanted.
 .PHONY: test-kubernetes
-test-kubernetes: ## Ring 3: a real Kubernetes; root, or MESH_TEST_KUBECONFIG (ARGS="services --keep"); see docs/testing.md
-	@$(CARGO) build $(LOCKED) -p mesh-proxy -p mesh-controller -p mesh-identity
+test-kubernetes: $(if $(ARGS),,$(if $(GO)$(CI),test-helm)) ## Ring 3: a real Kubernetes; root, or MESH_TEST_KUBECONFIG (ARGS="services --keep"); see docs/testing.md
+	@$(CARGO) build $(LOCKED) $(addprefix -p ,$(SHIPPED))
 	@$(CARGO) test $(LOCKED) -p mesh-integration --test kubernetes -- $(ARGS)
 
 .PHONY: lint
@@ -116,7 +134,7 @@ lint-fmt:
 .PHONY: lint-clippy
 lint-clippy:
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	$(CARGO) clippy $(LOCKED) -p mesh-integration --test pods --test kubernetes -- -D warnings
+	$(CARGO) clippy $(LOCKED) -p mesh-integration --test pods --test kubernetes --test helm -- -D warnings
 
 # Private items too: most of what is documented is pub(crate).
 .PHONY: lint-docs

@@ -109,34 +109,33 @@ fn a_server_that_is_not_there_is_an_error() {
     assert!(load::run(&load, |_| ()).is_err());
 }
 
-/// `50%   20.91ms` and `Requests/sec:    478.3` of what wrk prints.
-fn wrk(target: SocketAddr) -> Option<(f64, f64)> {
-    let output = Command::new("wrk")
-        .args(["-t1", "-c10", "-d2s", "--latency"])
+/// Median in milliseconds and requests in a second, as oha sees them.
+fn oha(target: SocketAddr) -> (f64, f64) {
+    let program = std::env::var_os("MESH_OHA").expect("MESH_OHA is the path of oha");
+    let output = Command::new(program)
+        .args(["--no-tui", "--output-format=json", "-c=10", "-z=2s"])
         .arg(format!("http://{target}/100"))
         .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).unwrap();
-    let field = |name: &str| {
-        let line = text.lines().find(|line| line.trim().starts_with(name));
-        line.unwrap().split_whitespace().last().unwrap().to_owned()
-    };
-    let p50 = field("50%").strip_suffix("ms").unwrap().parse().unwrap();
-    Some((p50, field("Requests/sec").parse().unwrap()))
+        .unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |name: &str| said.pointer(name).and_then(serde_json::Value::as_f64);
+    let p50 = number("/latencyPercentiles/p50").unwrap() * 1e3;
+    (p50, number("/summary/requestsPerSec").unwrap())
 }
 
+/// Both against a server that takes its time, so that what is compared is not the speed of the machine.
 #[test]
-#[ignore = "needs wrk, a Debian package"]
-fn agrees_with_wrk() {
+#[ignore = "needs oha; make bench-smoke has it"]
+fn agrees_with_oha() {
     let target = server(|_| Duration::from_millis(20));
     // At the same time, so that both see the same machine.
-    let theirs = std::thread::spawn(move || wrk(target));
+    let theirs = std::thread::spawn(move || oha(target));
     let sample = run(target, "http1-10c-max", Duration::from_secs(2));
-    let (p50, rps) = theirs.join().unwrap().expect("wrk is installed");
+    let (p50, rps) = theirs.join().unwrap();
     let ratio = |ours: f64, theirs: f64| {
         assert!(
             (0.8..1.25).contains(&(ours / theirs)),
-            "{ours} and {theirs} of wrk"
+            "{ours} and {theirs} of oha"
         );
     };
     ratio(millis(&sample, 0.5), p50);

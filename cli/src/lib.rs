@@ -6,13 +6,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod check;
+mod cluster;
 mod commands;
 mod demo;
 #[cfg(test)]
 mod golden;
 mod inject;
+mod install;
 pub mod local;
 mod manifest;
+mod prometheus;
 
 /// A lightweight service mesh: mutual TLS, latency-aware balancing and golden metrics for programs that know nothing of it.
 #[derive(Debug, Parser)]
@@ -24,6 +28,11 @@ mod manifest;
 struct Cli {
     #[command(subcommand)]
     command: commands::Command,
+}
+
+/// The whole command line, for its completion.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// What the `mesh` binary does.
@@ -38,7 +47,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod topology;
 
 pub use app::behaviour::Settings as ReplicaSettings;
 pub use error::LocalError;
+pub(crate) use http_get::get_over;
 pub use http_get::{GetError, get};
 pub use load::{Count, Load, Pacer, Schedule, SharedStats, Stats};
 pub(crate) use manifests::Manifests;

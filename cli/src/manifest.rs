@@ -25,6 +25,11 @@ pub(crate) enum Change {
     Remove(String),
 }
 
+/// A document written anew.
+pub(crate) fn document(value: &Value) -> String {
+    emit::document(value)
+}
+
 /// A document after its changes.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Changed {

@@ -1,8 +1,10 @@
 //! What a controller is told at its start.
 
 mod flags;
+mod role;
 
 pub use flags::Flags;
+pub use role::Role;
 
 use crate::model::{Settings, inbound::DefaultPolicy, ports::PortSet};
 use ipnet::IpNet;
@@ -61,13 +63,20 @@ impl From<PathBuf> for SourceConfig {
 pub struct Config {
     /// Where the objects are.
     pub source: SourceConfig,
-    /// File of the trust anchors (PEM) to be kept in a ConfigMap of every meshed
-    /// namespace, when the source is Kubernetes; followed.
+    /// What this process does.
+    pub serve: Vec<Role>,
+    /// File of the trust anchors (PEM) that the injector keeps in a ConfigMap of every
+    /// meshed namespace; followed.
     pub trust_anchors: Option<PathBuf>,
+    /// File of what injections go by where neither pod nor namespace says otherwise: a
+    /// YAML map from names of annotations, without prefix; followed.
+    pub proxy_defaults: Option<PathBuf>,
     /// Where `Destination` and our `Balancing` are served. Port 0 takes any.
     pub destination_addr: SocketAddr,
     /// Where `OutboundPolicies` and `InboundServerPolicies` are served.
     pub policy_addr: SocketAddr,
+    /// Where the injection webhook is served, over TLS with a certificate of its own.
+    pub injector_addr: SocketAddr,
     /// Where `/live`, `/ready` and `/metrics` are served, in plain HTTP.
     pub admin_addr: SocketAddr,
     /// Namespace of the control plane, part of every identity.
@@ -110,9 +119,12 @@ impl Config {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             source: source.into(),
+            serve: vec![Role::Destination],
             trust_anchors: None,
+            proxy_defaults: None,
             destination_addr: loopback(8086),
             policy_addr: loopback(8090),
+            injector_addr: loopback(8443),
             admin_addr: loopback(9990),
             identity_namespace: "mesh".to_owned(),
             trust_domain: "cluster.local".to_owned(),
@@ -138,6 +150,11 @@ impl Config {
             credentials: None,
             metrics: None,
         }
+    }
+
+    /// Whether this process has that role.
+    pub(crate) fn serves(&self, role: Role) -> bool {
+        self.serve.contains(&role)
     }
 
     /// What the model needs of it.

@@ -1,145 +1,98 @@
-//! One controller: its listeners, its tasks and their end.
+//! One controller: its roles, and their end.
+//!
+//! A process serves the role `destination` ([`discovery`]), `injector`
+//! ([`injection`]), or both. A cluster has a Deployment of each: what every proxy
+//! depends on then has the right to read and no other, and a webhook that has to be
+//! restarted ends no stream.
 
+mod discovery;
+mod error;
+mod injection;
+pub(crate) mod readiness;
+
+pub use error::Error;
+
+use self::{
+    discovery::{Discovery, Objects},
+    injection::Injection,
+    readiness::Readiness,
+};
 use crate::{
-    balancing::Balancing,
-    config::{Config, SourceConfig},
-    destination::Destination,
-    generated::balancing::balancing_server::BalancingServer,
-    grpc::{self, Both, GrpcService},
-    hub::Hub,
+    config::{Config, Role},
     metrics,
-    policy::{Inbound, Outbound},
-    source::{
-        Batch, Source,
-        directory::{Directory, DirectoryError},
-        kubernetes::Kubernetes,
-    },
-    stream::Limits,
-    trust_bundle::Keeper,
 };
-use linkerd2_proxy_api::{
-    destination::destination_server::DestinationServer,
-    inbound::inbound_server_policies_server::InboundServerPoliciesServer,
-    outbound::outbound_policies_server::OutboundPoliciesServer,
-};
-use mesh_identity::{
-    TrustBundle,
-    kubernetes::AccessError,
-    server::admin::Admin,
-    trust::{self, TrustError},
-};
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, watch},
-    task::JoinSet,
-};
+use mesh_identity::server::admin::Admin;
+use std::{fmt, future::Future, net::SocketAddr, time::Duration};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 /// How long connections may take to close after their streams have ended.
 const GRACE: Duration = Duration::from_secs(5);
-/// Batches of changes that may wait for the model.
-const WAITING_BATCHES: usize = 4;
-
-/// Why a controller does not start, or stops.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The manifests directory.
-    #[error(transparent)]
-    Source(#[from] DirectoryError),
-    /// The Kubernetes API server.
-    #[error(transparent)]
-    Kubernetes(#[from] AccessError),
-    /// The trust anchors that namespaces are to have.
-    #[error("can't use the trust anchors: {0}")]
-    Trust(#[from] TrustError),
-    /// A port is taken, an address not ours, ...
-    #[error("can't listen on {addr} for {what}: {cause}")]
-    Listen {
-        /// Which server.
-        what: &'static str,
-        /// Where.
-        addr: SocketAddr,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// An address that clients use mutual TLS to.
-    #[error(
-        "{addr} ({what}) is no loopback address, which needs a certificate: give the controller an identity (--identity-addr), or listen on 127.0.0.1"
-    )]
-    NeedsIdentity {
-        /// Which server.
-        what: &'static str,
-        /// Where.
-        addr: SocketAddr,
-    },
-    /// A gRPC server stopped by itself.
-    #[error("the {what} server failed: {cause}")]
-    Serve {
-        /// Which server.
-        what: &'static str,
-        /// Why.
-        cause: tonic::transport::Error,
-    },
-}
 
 /// A controller with its ports bound.
-#[derive(Debug)]
 pub struct Controller {
     config: Config,
-    objects: Objects,
-    destination: TcpListener,
-    policy: TcpListener,
-    admin: TcpListener,
-    addrs: [SocketAddr; 3],
+    /// What people are told of the source.
+    source_text: watch::Receiver<String>,
+    roles: Roles,
+    admin: Bound,
 }
 
 impl Controller {
-    /// Checks the configuration and binds the ports.
+    /// Checks the configuration and binds the ports of the roles that it has.
     ///
     /// # Errors
     /// When the source can't be used, or a port not be bound.
     pub async fn bind(config: Config) -> Result<Self, Error> {
         metrics::describe();
-        let objects = Objects::open(&config).await?;
-        for (what, addr) in [
-            ("destination", config.destination_addr),
-            ("policy", config.policy_addr),
-        ] {
-            let local = addr.ip().to_canonical().is_loopback();
-            if config.credentials.is_none() && !local {
-                return Err(Error::NeedsIdentity { what, addr });
+        let objects = Objects::open(&config.source).await?;
+        let source_text = objects.text();
+        let injection = match (&objects, config.serves(Role::Injector)) {
+            (_, false) => None,
+            (Objects::Kubernetes(source), true) => {
+                Some(Injection::bind(&config, source.clone()).await?)
             }
-        }
-        let (destination, destination_addr) = bind("destination", config.destination_addr).await?;
-        let (policy, policy_addr) = bind("policy", config.policy_addr).await?;
-        let (admin, admin_addr) = bind("admin", config.admin_addr).await?;
+            (Objects::Directory(_), true) => return Err(Error::NeedsCluster),
+        };
+        let discovery = match config.serves(Role::Destination) {
+            true => Some(Discovery::bind(&config, objects).await?),
+            false => None,
+        };
         Ok(Self {
+            admin: Bound::new("admin", config.admin_addr).await?,
             config,
-            objects,
-            destination,
-            policy,
-            admin,
-            addrs: [destination_addr, policy_addr, admin_addr],
+            source_text,
+            roles: Roles {
+                discovery,
+                injection,
+            },
         })
     }
 
-    /// Where `Destination` and `Balancing` are served.
+    /// Where `Destination` and `Balancing` are served, or would be.
     #[must_use]
     pub fn destination_addr(&self) -> SocketAddr {
-        self.addrs[0]
+        let addrs = self.roles.discovery.as_ref().map(Discovery::addrs);
+        addrs.map_or(self.config.destination_addr, |addrs| addrs.0)
     }
 
-    /// Where `OutboundPolicies` and `InboundServerPolicies` are served.
+    /// Where `OutboundPolicies` and `InboundServerPolicies` are served, or would be.
     #[must_use]
     pub fn policy_addr(&self) -> SocketAddr {
-        self.addrs[1]
+        let addrs = self.roles.discovery.as_ref().map(Discovery::addrs);
+        addrs.map_or(self.config.policy_addr, |addrs| addrs.1)
+    }
+
+    /// Where the injection webhook is served, or would be.
+    #[must_use]
+    pub fn injector_addr(&self) -> SocketAddr {
+        let addr = self.roles.injection.as_ref().map(Injection::addr);
+        addr.unwrap_or(self.config.injector_addr)
     }
 
     /// Where `/live`, `/ready` and `/metrics` are served.
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
-        self.addrs[2]
+        self.admin.addr
     }
 
     /// Serves until `shutdown`; then ends every stream, so that clients look
@@ -148,173 +101,83 @@ impl Controller {
     /// # Errors
     /// When a server fails.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let hub = Arc::new(Hub::new(self.config.settings()));
-        let ready = watch::Sender::new(false);
+        let readiness = Readiness::default();
         let stop = watch::Sender::new(false);
         // Dropped, and so aborted, when this function returns.
         let mut tasks = JoinSet::new();
         let admin = Admin {
-            ready: ready.subscribe(),
-            unready: "objects not read yet",
-            detail: self.objects.text(),
+            ready: readiness.ready(),
+            unready: "not ready",
+            detail: vec![readiness.text(), self.source_text],
             metrics: self.config.metrics.clone(),
         };
-        tasks.spawn(admin.serve(self.admin));
-        let (batches, received) = mpsc::channel(WAITING_BATCHES);
-        self.objects.start(&hub, &self.config, batches, &mut tasks);
-        tasks.spawn(feed(hub.clone(), received, ready.clone()));
-
-        let servers = Servers {
-            config: self.config,
-            addrs: self.addrs,
-            hub,
-            stop: stop.subscribe(),
-        };
-        let serving = servers.serve(self.destination, self.policy, ready.subscribe());
+        tracing::info!(admin = %self.admin.addr, "Controller started");
+        tasks.spawn(admin.serve(self.admin.listener));
+        let serving = self.roles.run(self.config, &readiness, stop.subscribe());
         tokio::pin!(serving);
         tokio::select! {
             served = &mut serving => return served,
             () = shutdown => {}
         }
         tracing::info!("Shutting down");
-        ready.send_replace(false);
+        readiness.stop();
         stop.send_replace(true);
         // Clients that don't close their connections in time are cut off.
         tokio::time::timeout(GRACE, serving).await.unwrap_or(Ok(()))
     }
 }
 
-/// A source that can be used, with what depends on its kind.
+impl fmt::Debug for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controller")
+            .field("config", &self.config)
+            .field("discovery", &self.roles.discovery)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What this process serves.
+struct Roles {
+    discovery: Option<Discovery>,
+    injection: Option<Injection>,
+}
+
+impl Roles {
+    /// Serves until each role has ended.
+    async fn run(
+        self,
+        config: Config,
+        readiness: &Readiness,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        let discovery = async {
+            match self.discovery {
+                Some(role) => role.run(config, readiness.clone(), stop.clone()).await,
+                None => Ok(()),
+            }
+        };
+        let injection = async {
+            if let Some(role) = self.injection {
+                role.run(readiness.clone(), stop.clone()).await;
+            }
+            Ok(())
+        };
+        tokio::try_join!(discovery, injection).map(|_| ())
+    }
+}
+
+/// A listener, with the port that it got.
 #[derive(Debug)]
-enum Objects {
-    Directory(Directory),
-    Kubernetes(Kubernetes, Option<TrustBundle>),
+struct Bound {
+    listener: TcpListener,
+    addr: SocketAddr,
 }
 
-impl Objects {
-    async fn open(config: &Config) -> Result<Self, Error> {
-        Ok(match &config.source {
-            SourceConfig::Directory(path) => Self::Directory(Directory::open(path)?),
-            SourceConfig::Kubernetes(access) => {
-                let anchors = config.trust_anchors.as_ref();
-                let anchors =
-                    anchors.map(|file| TrustBundle::watch_file(file, trust::POLL_INTERVAL));
-                Self::Kubernetes(Kubernetes::open(access).await?, anchors.transpose()?)
-            }
-        })
+impl Bound {
+    async fn new(what: &'static str, addr: SocketAddr) -> Result<Self, Error> {
+        let failed = |cause| Error::Listen { what, addr, cause };
+        let listener = TcpListener::bind(addr).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, addr })
     }
-
-    /// What people are told of its state.
-    fn text(&self) -> watch::Receiver<String> {
-        match self {
-            Self::Directory(_) => watch::Sender::default().subscribe(),
-            Self::Kubernetes(source, _) => source.freshness().text(),
-        }
-    }
-
-    fn start(
-        self,
-        hub: &Hub,
-        config: &Config,
-        batches: mpsc::Sender<Batch>,
-        tasks: &mut JoinSet<()>,
-    ) {
-        match self {
-            Self::Directory(source) => tasks.spawn(source.run(batches)),
-            Self::Kubernetes(source, anchors) => {
-                if let Some(anchors) = anchors {
-                    let own_namespace = config.identity_namespace.clone();
-                    let keeper = Keeper::new(source.client(), anchors, own_namespace, hub.meshed());
-                    tasks.spawn(keeper.run());
-                }
-                tasks.spawn(source.run(batches))
-            }
-        };
-    }
-}
-
-/// What the gRPC servers share.
-struct Servers {
-    config: Config,
-    addrs: [SocketAddr; 3],
-    hub: Arc<Hub>,
-    stop: watch::Receiver<bool>,
-}
-
-impl Servers {
-    /// Serves once the objects have been read; until then, connections wait in
-    /// the kernel.
-    async fn serve(
-        self,
-        destination: TcpListener,
-        policy: TcpListener,
-        mut ready: watch::Receiver<bool>,
-    ) -> Result<(), Error> {
-        let mut stopped = self.stop.clone();
-        tokio::select! {
-            _ = ready.wait_for(|ready| *ready) => {}
-            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
-        }
-        let [destination_addr, policy_addr, admin_addr] = self.addrs;
-        tracing::info!(destination = %destination_addr, policy = %policy_addr, admin = %admin_addr, "Controller started");
-        let destination = self.one("destination", self.destination(), destination);
-        let policy = self.one("policy", self.policy(), policy);
-        tokio::try_join!(destination, policy).map(|_| ())
-    }
-
-    async fn one(
-        &self,
-        what: &'static str,
-        service: impl GrpcService,
-        listener: TcpListener,
-    ) -> Result<(), Error> {
-        let mut stop = self.stop.clone();
-        let stopped = async move {
-            let _ = stop.wait_for(|stop| *stop).await;
-        };
-        let connections = grpc::connections(listener, &self.config);
-        grpc::serve(service, connections, self.config.max_streams, stopped)
-            .await
-            .map_err(|cause| Error::Serve { what, cause })
-    }
-
-    fn destination(&self) -> impl GrpcService + use<> {
-        let (hub, limits, domain) = (&self.hub, self.limits(), &self.config.cluster_domain);
-        Both(
-            DestinationServer::new(Destination::new(hub.clone(), limits.clone(), domain)),
-            BalancingServer::new(Balancing::new(hub.clone(), limits, domain)),
-        )
-    }
-
-    fn policy(&self) -> impl GrpcService + use<> {
-        let (hub, limits, domain) = (&self.hub, self.limits(), &self.config.cluster_domain);
-        Both(
-            OutboundPoliciesServer::new(Outbound::new(hub.clone(), limits.clone(), domain)),
-            InboundServerPoliciesServer::new(Inbound::new(hub.clone(), limits)),
-        )
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            queue: self.config.stream_queue,
-            shutdown: self.stop.clone(),
-        }
-    }
-}
-
-/// Feeds the model; it is ready with the first batch.
-async fn feed(hub: Arc<Hub>, mut batches: mpsc::Receiver<Batch>, ready: watch::Sender<bool>) {
-    while let Some(batch) = batches.recv().await {
-        metrics::source_updates(batch.len());
-        tracing::debug!(changes = batch.len(), "Objects changed");
-        hub.apply(batch);
-        ready.send_if_modified(|ready| !std::mem::replace(ready, true));
-    }
-}
-
-async fn bind(what: &'static str, addr: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
-    let failed = |cause| Error::Listen { what, addr, cause };
-    let listener = TcpListener::bind(addr).await.map_err(failed)?;
-    let addr = listener.local_addr().map_err(failed)?;
-    Ok((listener, addr))
 }

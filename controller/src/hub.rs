@@ -21,10 +21,7 @@ use crate::{
     },
 };
 use parking_lot::Mutex;
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::watch;
 
 /// The current answer to a question; `None` while its object is not there.
@@ -34,8 +31,6 @@ pub(crate) type Answer<Q> = Option<Arc<<Q as Query>::View>>;
 #[derive(Debug)]
 pub(crate) struct Hub {
     state: Mutex<State>,
-    /// Namespaces with pods that have our proxy, or will have it.
-    meshed: watch::Sender<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -87,7 +82,6 @@ impl Hub {
         };
         Self {
             state: Mutex::new(state),
-            meshed: watch::Sender::default(),
         }
     }
 
@@ -102,31 +96,12 @@ impl Hub {
             return;
         }
         metrics::objects(state.index.counts());
-        self.note_meshed(&state.index, &touched);
         state.endpoints.refresh(&state.index, &touched);
         state.profiles.refresh(&state.index, &touched);
         state.outbound.refresh(&state.index, &touched);
         state.inbound.refresh(&state.index, &touched);
         state.balancing.refresh(&state.index, &touched);
         metrics::watched(state.watched());
-    }
-
-    fn note_meshed(&self, index: &Index, touched: &Touched) {
-        self.meshed.send_if_modified(|meshed| {
-            let mut changed = false;
-            for name in &touched.namespaces {
-                changed |= match index.is_meshed(name) {
-                    true => meshed.insert(name.clone()),
-                    false => meshed.remove(name),
-                };
-            }
-            changed
-        });
-    }
-
-    /// The namespaces that take part in the mesh.
-    pub(crate) fn meshed(&self) -> watch::Receiver<BTreeSet<String>> {
-        self.meshed.subscribe()
     }
 
     /// The answer now.

@@ -4,6 +4,10 @@
 //! from the identity service that is renewed for as long as the process lives.
 //! Until the first one is there, handshakes fail and clients try again.
 
+mod address;
+
+pub use address::{HostPort, NoHostPort};
+
 use hyper_util::rt::TokioIo;
 use linkerd2_proxy_api::identity::identity_client::IdentityClient;
 use mesh_identity::{
@@ -11,22 +15,19 @@ use mesh_identity::{
     name::NameError,
     trust::{self, TrustError},
 };
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use std::{io, path::PathBuf, time::Duration};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// How long connecting to the identity service may take.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long connecting to the identity service may take, by all its addresses.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// Where the certificate comes from.
 #[derive(Clone, Debug)]
 pub struct IdentitySource {
     /// The identity service.
-    pub addr: SocketAddr,
+    pub addr: HostPort,
     /// File with the token that proves who we are; read anew each time.
     pub token: PathBuf,
     /// File with the trust anchors (PEM); followed.
@@ -84,11 +85,11 @@ impl IdentitySource {
 
 /// Connects when a request is sent, and again after a failure: in plaintext on
 /// this machine, else by TLS that checks the server's identity.
-fn channel(addr: SocketAddr, server: IdentityName, credentials: Credentials) -> Channel {
+fn channel(addr: HostPort, server: IdentityName, credentials: Credentials) -> Channel {
     let connect = tower::service_fn(move |_: Uri| {
-        let (server, credentials) = (server.clone(), credentials.clone());
+        let (addr, server, credentials) = (addr.clone(), server.clone(), credentials.clone());
         async move {
-            let io = open(addr, server, credentials).await?;
+            let io = open(&addr, server, credentials).await?;
             Ok::<_, io::Error>(TokioIo::new(io))
         }
     });
@@ -103,11 +104,11 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 async fn open(
-    addr: SocketAddr,
+    addr: &HostPort,
     server: IdentityName,
     credentials: Credentials,
 ) -> io::Result<Box<dyn Io>> {
-    let tcp = TcpStream::connect(addr).await?;
+    let (tcp, addr) = addr.connect().await?;
     if addr.ip().to_canonical().is_loopback() {
         return Ok(Box::new(tcp));
     }

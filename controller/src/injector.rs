@@ -12,6 +12,8 @@
 //! annotations, settings  what can be tuned          env, containers  what is injected
 //! patch     the form of the answer                  remove    takes it out again
 //! review, webhook, certificate  the same, asked by the API server
+//! examine   what is wrong with objects that are there already
+//! live, namespaces, registration, defaults  what the webhook needs of its cluster
 //! ```
 
 mod annotations;
@@ -19,8 +21,13 @@ pub mod certificate;
 mod config;
 mod containers;
 mod decision;
+pub(crate) mod defaults;
 mod env;
+pub mod examine;
+pub(crate) mod live;
+pub(crate) mod namespaces;
 mod patch;
+pub(crate) mod registration;
 mod remove;
 pub mod review;
 mod settings;

@@ -4,6 +4,8 @@
 //! source (directory, kubernetes) -> batches of changes -> hub: model behind a lock
 //!                                              | one answer per question
 //!            Destination, Balancing, policies <-+ shared by all who ask it
+//!
+//! namespaces -> injector: webhook, its roots, trust bundles
 //! ```
 //!
 //! [`Controller::bind`] reads nothing but opens the listeners; [`Controller::run`]
@@ -18,6 +20,7 @@ mod config;
 mod context;
 mod controller;
 mod destination;
+mod events;
 pub mod generated;
 mod grpc;
 mod hub;
@@ -30,9 +33,9 @@ mod source;
 mod stream;
 mod trust_bundle;
 
-pub use config::{Config, Flags, SourceConfig};
+pub use config::{Config, Flags, Role, SourceConfig};
 pub use controller::{Controller, Error};
-pub use identity::{IdentityError, IdentitySource};
+pub use identity::{HostPort, IdentityError, IdentitySource, NoHostPort};
 pub use metrics::install_metrics;
 pub use model::{
     inbound::DefaultPolicy,
@@ -42,7 +45,19 @@ pub use source::directory::DirectoryError;
 
 /// How manifests are read: the same for the controller and the command line.
 pub mod manifests {
+    use crate::source::convert::Convert as _;
     pub use crate::source::directory::{documents, read};
+    use k8s_openapi::api::core::v1::Service;
+
+    /// What of a Service the controller can't use, as sentences: annotations that it leaves out, or
+    /// the field that makes it unusable.
+    #[must_use]
+    pub fn service_warnings(service: Service) -> Vec<String> {
+        match service.convert() {
+            Ok(converted) => converted.warnings,
+            Err(invalid) => vec![invalid.to_string()],
+        }
+    }
 }
 
 use std::future::Future;

@@ -17,6 +17,8 @@ const STALE: &str = "mesh_controller_source_stale_since_timestamp_seconds";
 const LISTS: &str = "mesh_controller_source_lists_total";
 const FAULTY: &str = "mesh_controller_source_faulty_objects";
 const TRUST_BUNDLES: &str = "mesh_controller_trust_bundles";
+const WEBHOOK_ROOTS: &str = "mesh_controller_webhook_roots";
+const EVENTS: &str = "mesh_controller_events_total";
 const SOURCE_UPDATES: &str = "mesh_controller_source_updates_total";
 const INJECTIONS: &str = "proxy_inject_admission_responses_total";
 const FAILED_INJECTIONS: &str = "proxy_inject_admission_errors_total";
@@ -68,6 +70,11 @@ pub(crate) fn describe() {
         TRUST_BUNDLES,
         Unit::Count,
         "Meshed namespaces by the state of their trust bundle: current or outdated"
+    );
+    describe_counter!(
+        EVENTS,
+        Unit::Count,
+        "Kubernetes Events by result: written, dropped or failed"
     );
     describe_counter!(SOURCE_UPDATES, Unit::Count, "Changes of objects taken in");
 }
@@ -173,6 +180,11 @@ pub(crate) fn trust_bundles(current: usize, outdated: usize) {
     gauge!(TRUST_BUNDLES, "state" => "outdated").set(outdated as f64);
 }
 
+/// What became of an event: written, dropped or failed.
+pub(crate) fn event(result: &'static str) {
+    counter!(EVENTS, "result" => result).increment(1);
+}
+
 /// Changes were taken in.
 pub(crate) fn source_updates(changes: usize) {
     counter!(SOURCE_UPDATES).increment(changes as u64);
@@ -190,6 +202,11 @@ pub(crate) fn describe_injector() {
         Unit::Count,
         "Questions about injections that could not be answered"
     );
+    describe_gauge!(
+        WEBHOOK_ROOTS,
+        Unit::Count,
+        "Roots in the webhook configuration, of all replicas"
+    );
 }
 
 /// An injection was decided; `decision` is `injected` or why not.
@@ -202,6 +219,11 @@ pub(crate) fn injection(namespace: &str, owner: &str, decision: &'static str) {
         "skip_reason" => if skipped { decision } else { "" },
     )
     .increment(1);
+}
+
+/// How many roots the webhook configuration has, or is to have.
+pub(crate) fn webhook_roots(roots: usize) {
+    gauge!(WEBHOOK_ROOTS).set(roots as f64);
 }
 
 /// The API server got no answer.

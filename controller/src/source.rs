@@ -5,7 +5,7 @@
 //! the model keeps of it, is decided once in [`convert`].
 
 mod annotations;
-mod convert;
+pub(crate) mod convert;
 pub(crate) mod directory;
 pub(crate) mod kubernetes;
 

@@ -2,19 +2,23 @@
 //!
 //! Pods mount ConfigMaps of their own namespace only, so the bundle that proxies
 //! verify each other by has to be in each: in the ConfigMap `mesh-trust-bundle`,
-//! under `ca-bundle.crt`; that is what the injector mounts. Proxies follow the mounted file, so an anchor added here reaches
-//! all of them, without a restart, once their kubelets have looked again (about a
-//! minute). What others change is put right, but with a pause: two controllers whose
-//! own files differ for a moment, in the middle of a rotation, must not fight.
+//! under `ca-bundle.crt`; that is what the injector mounts. Proxies follow the
+//! mounted file, so an anchor added here reaches all of them, without a restart, once
+//! their kubelets have looked again (about a minute).
+//!
+//! What others change is put right, but two controllers whose own files differ, for a
+//! moment in the middle of a rotation or for good, must not fight: each time that
+//! right is changed to wrong the pause before the next attempt doubles, up to five
+//! minutes.
 //!
 //! Writing is a server-side apply, which makes and changes by one verb that a role
 //! can limit to this name. A ConfigMap is left where it is when its namespace leaves
-//! the mesh: pods that still run mount it.
+//! the mesh, and kept up to date there: pods that still run mount it.
 
 use crate::{
     injector::{TRUST_BUNDLE as NAME, TRUST_BUNDLE_KEY as KEY},
     metrics,
-    source::kubernetes::{Events, Failure},
+    source::kubernetes::{Events, Failure, Mirror, Seen},
 };
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
@@ -24,10 +28,7 @@ use kube::{
 };
 use mesh_identity::{TrustBundle, kubernetes::explain};
 use serde_json::json;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 use tokio::{sync::watch, time::Instant};
 
 #[cfg(test)]
@@ -35,8 +36,14 @@ mod tests;
 
 /// Who owns the fields that we set.
 const MANAGER: &str = "mesh-controller";
+/// A label of ours, whose value is [`MANAGER`].
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Between putting right what others changed, and between attempts.
 const PAUSE: Duration = Duration::from_secs(5);
+/// The same when somebody else insists.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Nobody has insisted for so long: the next change is put right soon again.
+const PEACE: Duration = Duration::from_secs(1800);
 
 /// Keeps the ConfigMaps as they should be.
 pub(crate) struct Keeper {
@@ -46,12 +53,44 @@ pub(crate) struct Keeper {
     own_namespace: String,
     meshed: watch::Receiver<BTreeSet<String>>,
     /// What is there, by namespace.
-    present: BTreeMap<String, String>,
-    listed: Option<BTreeMap<String, String>>,
-    /// Until all that is there has been listed, nothing is known to be missing.
-    ready: bool,
+    present: Mirror<Bundle>,
+    quarrel: Quarrel,
     /// The failure that the log has.
     told: Option<String>,
+}
+
+/// A ConfigMap.
+#[derive(Debug, PartialEq)]
+struct Bundle {
+    text: String,
+    /// Whether it was made by a controller.
+    ours: bool,
+}
+
+/// Somebody who undoes what we do.
+#[derive(Debug)]
+struct Quarrel {
+    pause: Duration,
+    last: Option<Instant>,
+}
+
+impl Quarrel {
+    /// It happened again; when to put it right.
+    fn undone(&mut self) -> Instant {
+        let now = Instant::now();
+        let insists = self.last.is_some_and(|last| now - last < PEACE);
+        self.pause = match insists {
+            true => (self.pause * 2).min(LONGEST_PAUSE),
+            false => PAUSE,
+        };
+        if insists && self.pause == LONGEST_PAUSE {
+            tracing::warn!(
+                "Somebody else keeps changing the trust bundle: does another controller have other trust anchors?"
+            );
+        }
+        self.last = Some(now);
+        now + self.pause
+    }
 }
 
 impl Keeper {
@@ -66,9 +105,11 @@ impl Keeper {
             anchors,
             own_namespace,
             meshed,
-            present: BTreeMap::new(),
-            listed: None,
-            ready: false,
+            present: Mirror::default(),
+            quarrel: Quarrel {
+                pause: PAUSE,
+                last: None,
+            },
             told: None,
         }
     }
@@ -81,57 +122,70 @@ impl Keeper {
         let mut meshed = self.meshed.clone();
         let mut again = Instant::now();
         loop {
+            let late = self.present.is_complete() && !self.outdated().is_empty();
             let wanted = tokio::select! {
-                event = events.next() => self.note(event),
+                event = events.next() => match self.note(event) {
+                    Noted::Nothing => false,
+                    Noted::Known => true,
+                    Noted::Undone(until) => {
+                        again = again.max(until);
+                        false
+                    }
+                },
                 Ok(()) = anchors.changed() => true,
                 Ok(()) = meshed.changed() => true,
-                () = tokio::time::sleep_until(again), if self.ready && !self.outdated().is_empty() => true,
+                () = tokio::time::sleep_until(again), if late => true,
             };
-            if self.ready && wanted {
+            if wanted && self.present.is_complete() {
                 self.put_right().await;
                 again = Instant::now() + PAUSE;
             }
         }
     }
 
-    /// Takes in what is there; true when that is complete for the first time.
-    fn note(&mut self, event: Result<Event<ConfigMap>, Failure>) -> bool {
-        match event {
-            Ok(Event::Init) => self.listed = Some(BTreeMap::new()),
-            Ok(Event::InitApply(map)) => {
-                let (namespace, text) = content(map);
-                self.listed.get_or_insert_default().insert(namespace, text);
+    /// Takes in what is there.
+    fn note(&mut self, event: Result<Event<ConfigMap>, Failure>) -> Noted {
+        let first = !self.present.is_complete();
+        let event = match event {
+            Ok(event) => event,
+            Err(Failure::Expired) => return Noted::Nothing,
+            Err(Failure::Failed(why)) => {
+                self.report(why);
+                return Noted::Nothing;
             }
-            Ok(Event::InitDone) => {
-                self.present = self.listed.take().unwrap_or_default();
-                return !std::mem::replace(&mut self.ready, true);
+        };
+        match self.present.take(event, content) {
+            Seen::Listed if first => Noted::Known,
+            Seen::Object(namespace, Some(before)) => {
+                let right = self.anchors.to_pem();
+                // One that is gone most likely goes with its namespace.
+                let now = self.present.get(&namespace);
+                match before.text == right && now.is_some_and(|now| now.text != right) {
+                    true => Noted::Undone(self.quarrel.undone()),
+                    false => Noted::Nothing,
+                }
             }
-            Ok(Event::Apply(map)) => {
-                let (namespace, text) = content(map);
-                self.present.insert(namespace, text);
-            }
-            Ok(Event::Delete(map)) => {
-                self.present.remove(&content(map).0);
-            }
-            Err(Failure::Expired) => {}
-            Err(Failure::Failed(why)) => self.report(why),
+            _ => Noted::Nothing,
         }
-        false
     }
 
-    /// Meshed namespaces but the control plane's.
-    fn others(&self) -> Vec<String> {
-        let meshed = self.meshed.borrow();
-        let others = meshed.iter().filter(|name| **name != self.own_namespace);
-        others.cloned().collect()
+    /// Namespaces that are to have the bundle: not the control plane's.
+    fn others(&self) -> BTreeSet<String> {
+        let ours = self.present.iter().filter(|(_, bundle)| bundle.ours);
+        let mut others = self.meshed.borrow().clone();
+        others.extend(ours.map(|(namespace, _)| namespace.clone()));
+        others.remove(&self.own_namespace);
+        others
     }
 
     /// Those whose bundle is missing or another.
     fn outdated(&self) -> Vec<String> {
         let wanted = self.anchors.to_pem();
-        let mut others = self.others();
-        others.retain(|namespace| self.present.get(namespace) != Some(&wanted));
-        others
+        let outdated = |namespace: &String| {
+            let bundle = self.present.get(namespace);
+            bundle.is_none_or(|bundle| bundle.text != wanted)
+        };
+        self.others().into_iter().filter(outdated).collect()
     }
 
     async fn put_right(&mut self) {
@@ -140,7 +194,9 @@ impl Keeper {
         for namespace in self.outdated() {
             match self.write(&namespace, &wanted).await {
                 Ok(()) => {
-                    self.present.insert(namespace, wanted.clone());
+                    let text = wanted.clone();
+                    let bundle = Bundle { text, ours: true };
+                    self.present.insert(namespace, bundle);
                     written += 1;
                 }
                 Err(error) if is_leaving(&error) => {
@@ -169,7 +225,7 @@ impl Keeper {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": NAME, "labels": {
-                "app.kubernetes.io/managed-by": MANAGER,
+                MANAGED_BY: MANAGER,
                 "app.kubernetes.io/part-of": "mesh",
             }},
             "data": {KEY: text},
@@ -190,10 +246,21 @@ impl Keeper {
     }
 }
 
-fn content(map: ConfigMap) -> (String, String) {
+/// What an event means for us.
+enum Noted {
+    Nothing,
+    /// All that is there is known, for the first time.
+    Known,
+    /// Somebody changed what was right; it may be put right from then on.
+    Undone(Instant),
+}
+
+fn content(map: ConfigMap) -> (String, Bundle) {
     let namespace = map.namespace().unwrap_or_default();
+    let ours = map.labels().get(MANAGED_BY).is_some_and(|by| by == MANAGER);
     let text = map.data.and_then(|mut data| data.remove(KEY));
-    (namespace, text.unwrap_or_default())
+    let text = text.unwrap_or_default();
+    (namespace, Bundle { text, ours })
 }
 
 /// Nothing can be made in a namespace that is being deleted, or is gone.

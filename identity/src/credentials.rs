@@ -125,6 +125,12 @@ impl Credentials {
         )
     }
 
+    /// The judge of a server in those configurations, for a client that wants to see what it refuses.
+    #[must_use]
+    pub fn verifier(&self, server_id: &ServerId) -> Arc<dyn ServerCertVerifier> {
+        Arc::new(verify::Server::new(self.0.trust.clone(), server_id.clone()))
+    }
+
     /// False until the first certificate, true ever after.
     #[must_use]
     pub fn ready(&self) -> watch::Receiver<bool> {
@@ -174,10 +180,6 @@ impl Credentials {
 
     fn resolver(&self) -> Arc<Resolver> {
         Arc::new(Resolver::new(Arc::clone(&self.0.current)))
-    }
-
-    fn verifier(&self, server_id: &ServerId) -> Arc<dyn ServerCertVerifier> {
-        Arc::new(verify::Server::new(self.0.trust.clone(), server_id.clone()))
     }
 }
 

@@ -92,27 +92,31 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// Files that belong together and are looked at together.
-pub(crate) struct FileSet<const N: usize> {
+#[derive(Debug)]
+pub struct FileSet<const N: usize> {
     files: [(&'static str, PathBuf); N],
     seen: Option<Vec<Fingerprint>>,
 }
 
 /// What a look at a file found; a digest, so that keys don't stay in memory.
-#[derive(PartialEq)]
+#[derive(Debug, PartialEq)]
 enum Fingerprint {
     Content([u8; 32]),
     Failed(String),
 }
 
-pub(crate) type Contents<const N: usize> = [Result<Vec<u8>, FileError>; N];
+/// The content of each file, or why there is none.
+pub type Contents<const N: usize> = [Result<Vec<u8>, FileError>; N];
 
 impl<const N: usize> FileSet<N> {
-    pub(crate) fn new(files: [(&'static str, PathBuf); N]) -> Self {
+    /// Files and what each is for, which errors name.
+    #[must_use]
+    pub fn new(files: [(&'static str, PathBuf); N]) -> Self {
         Self { files, seen: None }
     }
 
     /// Reads all files whether or not they changed.
-    pub(crate) fn read(&mut self) -> Contents<N> {
+    pub fn read(&mut self) -> Contents<N> {
         let contents: Contents<N> =
             std::array::from_fn(|i| read(self.files[i].0, &self.files[i].1));
         self.seen = Some(contents.iter().map(fingerprint).collect());
@@ -120,7 +124,7 @@ impl<const N: usize> FileSet<N> {
     }
 
     /// Reads all files; `None` when nothing differs from the last look.
-    pub(crate) fn poll(&mut self) -> Option<Contents<N>> {
+    pub fn poll(&mut self) -> Option<Contents<N>> {
         let before = self.seen.take();
         let contents = self.read();
         (before != self.seen).then_some(contents)

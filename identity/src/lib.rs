@@ -18,7 +18,7 @@ pub mod credentials;
 pub mod crypto;
 #[cfg(feature = "server")]
 pub mod csr;
-mod file;
+pub mod file;
 #[cfg(feature = "server")]
 pub mod issuer;
 #[cfg(feature = "server")]

@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures::Stream;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::certify;
@@ -208,7 +208,7 @@ impl Server {
         let answers = admin::Admin {
             ready: credentials.ready(),
             unready: "no certificate yet",
-            detail: watch::Sender::default().subscribe(),
+            detail: Vec::new(),
             metrics: config.metrics,
         };
         tasks.spawn(answers.serve(admin));

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::digest;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -127,6 +128,24 @@ impl TrustBundle {
         let anchors = self.anchors();
         let each = anchors.certificates.iter();
         each.map(|der| crate::file::pem("CERTIFICATE", der))
+            .collect()
+    }
+
+    /// SHA-256 of the anchors in hexadecimal digits, the same whatever their order: tells
+    /// whether two processes trust the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let anchors = self.anchors();
+        let mut each: Vec<&[u8]> = anchors.certificates.iter().map(AsRef::as_ref).collect();
+        each.sort_unstable();
+        let mut context = digest::Context::new(&digest::SHA256);
+        each.iter()
+            .for_each(|certificate| context.update(certificate));
+        let digest = context.finish();
+        digest
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
             .collect()
     }
 

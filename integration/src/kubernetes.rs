@@ -24,25 +24,31 @@
 //! ```
 
 mod archive;
+mod capture;
 mod cluster;
 mod debian;
+mod dockerfile;
 mod exec;
 mod external;
 mod forward;
-mod golang;
+pub(crate) mod golang;
 mod images;
 mod isolation;
 mod leftovers;
 mod manifests;
+mod mesh;
 mod node;
 mod report;
 mod ring;
 mod scenario;
+mod shell;
 mod space;
 mod tools;
 
+pub use capture::Capture;
 pub use cluster::Cluster;
 pub use exec::Output;
+pub use mesh::{Mesh, PROXY};
 pub use ring::main;
-pub use scenario::{Scenario, scenario};
+pub use scenario::{Scenario, exclusive, scenario};
 pub use space::Space;

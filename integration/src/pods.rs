@@ -52,6 +52,7 @@ pub use pod::{Pod, PodBuilder};
 pub use process::{Output, Process};
 pub use program::Program;
 pub use proxy::ProxyProgram;
+pub use root::built;
 pub use service::ServiceBuilder;
 pub use wait::{until, until_some};
 

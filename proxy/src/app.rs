@@ -150,6 +150,8 @@ impl App {
         let mut ready = self.ready();
         let observer = control::observer(&self.metrics, "identity", &self.identity.addr());
         let certificate = control::certificate(&self.metrics);
+        let trust = self.identity.credentials().trust().clone();
+        let mut anchors = pin!(control::trust_anchors(&self.metrics, trust));
         let mut certify = pin!(self.identity.run(self.dns, observer, certificate));
         let mut workers = Workers::default();
         let serve = async {
@@ -164,6 +166,7 @@ impl App {
         };
         tokio::select! {
             failed = &mut certify => match failed? {},
+            told = &mut anchors => match told {},
             served = serve => served.map_err(AppError::Thread)?,
             () = shutdown => {}
         }
@@ -205,7 +208,11 @@ fn discovery(
         let tls = identity.mutual_tls(&config.addr)?;
         let observer = control::observer(metrics, name, &config.addr);
         let client = ControlClient::new(config.clone(), tls, dns.clone(), observer);
-        Ok::<_, AppError>(client.channel())
+        let channel = client.channel();
+        // The first connection of the application waits for its discovery no longer than `initial_timeout`, which should not go by with
+        // handshakes: what is not discovered then is forwarded as it is, unencrypted.
+        tokio::spawn(async move { client.warm().await });
+        Ok::<_, AppError>(channel)
     };
     let channels = Channels {
         policy: client("policy", &config.policy)?,

@@ -28,7 +28,7 @@ pub use balancer::{BalancerKind, BalancerMetrics};
 pub use connection::{
     Authz, DetectMetrics, Detected, ErrorMetrics, Layer, LimitMetrics, SessionProtocol,
 };
-pub use control::{CertMetrics, DnsMetrics, Record};
+pub use control::{AnswerMetrics, CertMetrics, DnsMetrics, Record};
 pub use http::{Class, HttpEndpointMetrics};
 pub use labels::{Direction, Labels, NoTls, Peer};
 pub use route::{BackendMetrics, InboundHttpMetrics, RouteMetrics, RouteProtocol};

@@ -32,7 +32,7 @@ pub(super) fn run(command: Command) -> Result<(), IdentityError> {
     match command {
         Command::Ca(args) => ca::run(&args)?,
         Command::Token(args) => print!("{}", token::run(&args)?),
-        Command::Show(args) => print!("{}", show::run(&args)?),
+        Command::Show(args) => show::run(&args)?,
     }
     Ok(())
 }

@@ -1,18 +1,10 @@
 //! What the demo reads from the proxies' `/metrics`: bytes and identities of connections under mutual TLS, and the
 //! balancing policy in force.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::local::{LocalError, get};
-
-/// One sample of the Prometheus text format.
-#[derive(Clone, Debug, PartialEq)]
-struct Sample<'a> {
-    name: &'a str,
-    labels: BTreeMap<&'a str, &'a str>,
-    value: f64,
-}
+use crate::prometheus::{Sample, sample};
 
 /// Connections of one proxy under mutual TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,46 +78,6 @@ fn summarize(text: &str) -> MutualTls {
     sum
 }
 
-fn sample(line: &str) -> Option<Sample<'_>> {
-    if line.starts_with('#') {
-        return None;
-    }
-    let (name, rest) = line.split_at(line.find(['{', ' '])?);
-    let (labels, value) = match rest.strip_prefix('{') {
-        Some(rest) => labels(rest)?,
-        None => (BTreeMap::new(), rest),
-    };
-    Some(Sample {
-        name,
-        labels,
-        value: value.split_whitespace().next()?.parse().ok()?,
-    })
-}
-
-/// Splits `a="b",c="d"} 1` into its labels and what follows; values stay escaped, as identities hold nothing to escape.
-fn labels(mut text: &str) -> Option<(BTreeMap<&str, &str>, &str)> {
-    let mut labels = BTreeMap::new();
-    loop {
-        text = text.trim_start_matches([',', ' ']);
-        if let Some(rest) = text.strip_prefix('}') {
-            return Some((labels, rest));
-        }
-        let (key, rest) = text.split_once("=\"")?;
-        let end = closing_quote(rest)?;
-        labels.insert(key, &rest[..end]);
-        text = &rest[end + 1..];
-    }
-}
-
-fn closing_quote(text: &str) -> Option<usize> {
-    let mut escaped = false;
-    text.bytes().position(|byte| {
-        let closes = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        closes
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,17 +109,5 @@ process_start_time_seconds 17
         assert!(!all_by("peak-ewma", http));
         assert!(!all_by("round-robin", &format!("{http}{grpc}")));
         assert!(!all_by("round-robin", ""));
-    }
-
-    #[test]
-    fn escaped_and_odd_lines_are_no_trouble() {
-        let sample = sample(r#"a{b="c\"},d",e=""} 1.5 1700000000"#).unwrap();
-        assert_eq!(
-            (sample.name, sample.labels["b"], sample.labels["e"]),
-            ("a", r#"c\"},d"#, "")
-        );
-        for line in ["", "a", "a{", "a{b=\"c} 1", "a{b=\"c\"} x", "{} "] {
-            assert_eq!(super::sample(line), None, "{line}");
-        }
     }
 }

@@ -8,6 +8,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// Long enough for a busy laptop, short enough that a hung process is noticed.
@@ -37,10 +38,25 @@ pub async fn get(addr: SocketAddr, path: &str) -> Result<Response<Bytes>, GetErr
 
 async fn exchange(addr: SocketAddr, path: &str) -> Result<Response<Bytes>, GetError> {
     let stream = TcpStream::connect(addr).await?;
+    get_over(stream, &addr.to_string(), path).await
+}
+
+/// Fetches `path` over a connection that is there already, without a limit of time.
+///
+/// # Errors
+/// As [`get`].
+///
+/// # Panics
+/// When `host` or `path` can't be in a request: they are literals or addresses.
+pub(crate) async fn get_over(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    host: &str,
+    path: &str,
+) -> Result<Response<Bytes>, GetError> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get(path)
-        .header(http::header::HOST, addr.to_string())
+        .header(http::header::HOST, host)
         .header(http::header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .expect("paths here are literals and an address is a valid host");

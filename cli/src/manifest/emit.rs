@@ -28,8 +28,29 @@ pub(super) fn member(name: &str, value: &Value, indent: usize) -> String {
             let items = list.iter().map(|value| item(value, indent));
             format!("{head}\n{}", items.collect::<String>())
         }
+        Value::String(value) if is_block(value) => block(&head, value, indent + 2),
         value => format!("{head} {}\n", scalar(value)),
     }
+}
+
+/// Lines that a literal block says as they are: certificates, files.
+fn is_block(value: &str) -> bool {
+    let printable =
+        |c: char| c == '\n' || !c.is_control() && !"\u{feff}\u{2028}\u{2029}".contains(c);
+    value.trim_end_matches('\n').contains('\n')
+        && !value.ends_with("\n\n")
+        && !value.starts_with([' ', '\n'])
+        && value.chars().all(printable)
+}
+
+/// `head: |`, with the lines below it.
+fn block(head: &str, value: &str, indent: usize) -> String {
+    let style = if value.ends_with('\n') { "|" } else { "|-" };
+    let lines = value.lines().map(|line| match line {
+        "" => "\n".to_owned(),
+        line => format!("{:indent$}{line}\n", ""),
+    });
+    format!("{head} {style}\n{}", lines.collect::<String>())
 }
 
 /// `- value`, with what is below it.

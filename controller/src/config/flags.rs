@@ -1,9 +1,9 @@
 //! The command line of `mesh-controller`; every flag is an environment
 //! variable too.
 
-use super::{Config, SourceConfig};
+use super::{Config, Role, SourceConfig};
 use crate::{
-    identity::IdentitySource,
+    identity::{HostPort, IdentitySource},
     model::{inbound::DefaultPolicy, ports::PortSet},
 };
 use clap::{
@@ -20,7 +20,11 @@ Examples:
   mesh-controller --source ./manifests
 
   # Serve the objects of the cluster that this pod runs in
-  mesh-controller --source kubernetes --trust-anchors /anchors/ca.crt
+  mesh-controller --source kubernetes
+
+  # Give the pods of that cluster their proxies
+  mesh-controller --source kubernetes --serve injector \
+    --injector-addr 0.0.0.0:8443 --trust-anchors /anchors/ca-bundle.crt
 
   # Refuse clients without an identity unless a workload says otherwise
   mesh-controller --source ./manifests --default-inbound-policy all-authenticated
@@ -30,14 +34,15 @@ Examples:
     --policy-addr 0.0.0.0:8090 --identity-addr 127.0.0.1:8080 \
     --identity-token ./controller.token --trust-anchors ./identity/ca.crt
 
-  # Any free ports (they are in the first log line)
+  # Any free ports (they are in the log)
   mesh-controller --source ./manifests --destination-addr 127.0.0.1:0 \\
     --policy-addr 127.0.0.1:0 --admin-addr 127.0.0.1:0
 
 Exit status: 0 after SIGTERM or SIGINT, 1 when it can't start or serve, 2 for bad flags.";
 
 /// Tells proxies where services are and what policy applies, from the objects of
-/// a Kubernetes cluster or a directory of manifests.
+/// a Kubernetes cluster or a directory of manifests; in a cluster it also injects
+/// the proxies.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mesh-controller", version, after_help = EXAMPLES)]
 pub struct Flags {
@@ -50,6 +55,18 @@ pub struct Flags {
         value_parser = <SourceConfig as std::str::FromStr>::from_str
     )]
     source: SourceConfig,
+    /// What this process does, with commas between: destination (destinations,
+    /// balancing and policies, for proxies), injector (the injection webhook and
+    /// the trust bundles of namespaces; needs --source kubernetes)
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_SERVE",
+        value_delimiter = ',',
+        default_value = "destination",
+        hide_possible_values = true,
+        value_name = "ROLES"
+    )]
+    serve: Vec<Role>,
     /// Kubeconfig for --source kubernetes, if not KUBECONFIG, ~/.kube/config or
     /// the pod's service account
     #[arg(long, env = "MESH_CONTROLLER_KUBECONFIG", value_name = "FILE")]
@@ -71,6 +88,17 @@ pub struct Flags {
         default_value = "127.0.0.1:8090"
     )]
     policy_addr: SocketAddr,
+    /// Where the injection webhook listens
+    #[arg(
+        long,
+        env = "MESH_CONTROLLER_INJECTOR_ADDR",
+        default_value = "127.0.0.1:8443"
+    )]
+    injector_addr: SocketAddr,
+    /// What injections go by where neither pod nor namespace says otherwise: a
+    /// YAML map from names of annotations (without prefix) to values
+    #[arg(long, env = "MESH_CONTROLLER_PROXY_DEFAULTS", value_name = "FILE")]
+    proxy_defaults: Option<PathBuf>,
     /// Where /live, /ready and /metrics listen
     #[arg(
         long,
@@ -150,14 +178,14 @@ pub struct Flags {
     /// Updates that may wait for a slow client before its stream is ended
     #[arg(long, env = "MESH_CONTROLLER_STREAM_QUEUE", default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     stream_queue: u32,
-    /// Identity service to ask for a certificate; needed to listen on anything
-    /// but loopback
-    #[arg(long, env = "MESH_CONTROLLER_IDENTITY_ADDR", value_name = "IP:PORT", requires_all = ["identity_token", "trust_anchors"])]
-    identity_addr: Option<SocketAddr>,
+    /// Identity service to ask for a certificate, by address or DNS name; needed
+    /// to serve destinations and policies on anything but loopback
+    #[arg(long, env = "MESH_CONTROLLER_IDENTITY_ADDR", value_name = "HOST:PORT", requires_all = ["identity_token", "trust_anchors"])]
+    identity_addr: Option<HostPort>,
     /// File with the token that proves the controller's identity
     #[arg(long, env = "MESH_CONTROLLER_IDENTITY_TOKEN", value_name = "FILE")]
     identity_token: Option<PathBuf>,
-    /// Trust anchors (PEM); with --source kubernetes also kept in the ConfigMap
+    /// Trust anchors (PEM); the injector keeps them in the ConfigMap
     /// mesh-trust-bundle of every meshed namespace
     #[arg(long, env = "MESH_CONTROLLER_TRUST_ANCHORS_FILE", value_name = "FILE")]
     trust_anchors: Option<PathBuf>,
@@ -198,7 +226,7 @@ impl Flags {
     #[must_use]
     pub fn identity(&self) -> Option<IdentitySource> {
         Some(IdentitySource {
-            addr: self.identity_addr?,
+            addr: self.identity_addr.clone()?,
             token: self.identity_token.clone()?,
             trust_anchors: self.trust_anchors.clone()?,
             service_account: self.service_account.clone(),
@@ -232,9 +260,12 @@ impl From<Flags> for Config {
             directory => directory,
         };
         Self {
+            serve: flags.serve,
             trust_anchors: flags.trust_anchors,
+            proxy_defaults: flags.proxy_defaults,
             destination_addr: flags.destination_addr,
             policy_addr: flags.policy_addr,
+            injector_addr: flags.injector_addr,
             admin_addr: flags.admin_addr,
             identity_namespace: flags.identity_namespace,
             trust_domain: flags.trust_domain,

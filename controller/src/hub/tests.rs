@@ -97,26 +97,3 @@ fn questions_that_nobody_watches_are_forgotten() {
     assert_eq!(watching(&hub), 1);
     drop(kept);
 }
-
-#[test]
-fn namespaces_take_part_by_annotation_or_by_their_pods() {
-    let namespace = |name: &str, inject: &str| {
-        format!(
-            "---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, annotations: {{mesh.dev/inject: {inject}}}}}}}\n"
-        )
-    };
-    let pod = |control_plane: &str| {
-        format!(
-            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: web, namespace: bare, labels: {{mesh.dev/control-plane-ns: {control_plane}}}}}, spec: {{containers: [{{name: mesh-proxy}}]}}}}\n"
-        )
-    };
-    let hub = hub(&(namespace("shop", "enabled") + &namespace("bare", "disabled")));
-    let mut meshed = hub.meshed();
-    let mut now = || Vec::from_iter(meshed.borrow_and_update().clone());
-    assert_eq!(now(), ["shop"]);
-    apply(&hub, &pod("mesh"));
-    assert_eq!(now(), ["bare", "shop"]);
-    apply(&hub, &pod("another"));
-    apply(&hub, &namespace("shop", "nonsense"));
-    assert_eq!(now(), [""; 0]);
-}

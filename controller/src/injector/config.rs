@@ -41,20 +41,24 @@ pub enum BadConfig {
 
 impl Default for Config {
     fn default() -> Self {
-        let of_controller = crate::Config::new("");
-        Self {
-            created_by: concat!("mesh/proxy-injector ", env!("CARGO_PKG_VERSION")).to_owned(),
-            namespace: of_controller.identity_namespace,
-            trust_domain: of_controller.trust_domain,
-            cluster_domain: of_controller.cluster_domain,
-            cluster_networks: of_controller.cluster_networks,
-            ipv6: of_controller.ipv6,
-            install: Annotations::new(),
-        }
+        Self::of(&crate::Config::new(""))
     }
 }
 
 impl Config {
+    /// What a controller's own configuration says, with an install that says nothing.
+    pub(crate) fn of(controller: &crate::Config) -> Self {
+        Self {
+            created_by: concat!("mesh/proxy-injector ", env!("CARGO_PKG_VERSION")).to_owned(),
+            namespace: controller.identity_namespace.clone(),
+            trust_domain: controller.trust_domain.clone(),
+            cluster_domain: controller.cluster_domain.clone(),
+            cluster_networks: controller.cluster_networks.clone(),
+            ipv6: controller.ipv6,
+            install: Annotations::new(),
+        }
+    }
+
     /// Checks what the install says, before the first pod comes.
     ///
     /// # Errors

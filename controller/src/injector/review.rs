@@ -7,6 +7,7 @@
 
 use super::{Annotations, Config, Decision, Namespace, Owner, Patch, Skip, Unsupported, patch};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use k8s_openapi::api::core::v1::ObjectReference;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -44,6 +45,18 @@ struct Kind {
     #[serde(default)]
     group: String,
     kind: String,
+}
+
+impl Request {
+    /// Whether it is about something that can have a proxy.
+    fn is_pod(&self) -> bool {
+        self.kind.group.is_empty() && self.kind.kind == "Pod"
+    }
+
+    /// The namespace whose annotations matter.
+    pub(super) fn needs_namespace(&self) -> Option<&str> {
+        self.is_pod().then_some(self.namespace.as_str())
+    }
 }
 
 /// The answer, in the same envelope.
@@ -109,6 +122,10 @@ pub struct Outcome {
     pub owner: Option<Owner>,
     /// What was decided.
     pub decision: Decision,
+    /// What an event about it is about: the owner, else the pod.
+    pub about: ObjectReference,
+    /// It has our proxy, or gets one.
+    pub meshed: bool,
     /// Nothing will be stored: no event should tell of it.
     pub dry_run: bool,
 }
@@ -147,7 +164,7 @@ pub fn answer(
     annotations: impl FnOnce(&str) -> Option<Annotations>,
     config: &Config,
 ) -> Result<(Answer, Outcome), Unanswerable> {
-    let decision = if request.kind.group.is_empty() && request.kind.kind == "Pod" {
+    let decision = if request.is_pod() {
         let Some(annotations) = annotations(&request.namespace) else {
             return Err(Unanswerable::UnknownNamespace(request.namespace));
         };
@@ -161,8 +178,14 @@ pub fn answer(
             request.kind.kind.clone(),
         )))
     };
+    let of = request
+        .object
+        .pointer("/metadata/labels/mesh.dev~1control-plane-ns");
+    let has_ours = of.and_then(Value::as_str) == Some(&config.namespace);
     let outcome = Outcome {
         name: name(&request),
+        about: about(&request),
+        meshed: has_ours || matches!(decision, Decision::Inject { .. }),
         owner: Owner::of(&request.object),
         namespace: request.namespace,
         decision,
@@ -183,6 +206,27 @@ fn name(request: &Request) -> String {
     name.or_else(|| text("/metadata/generateName"))
         .unwrap_or_default()
         .to_owned()
+}
+
+/// With the uid of what exists already; a pod gets its own later.
+fn about(request: &Request) -> ObjectReference {
+    let owners = request.object.pointer("/metadata/ownerReferences");
+    let owners = owners.and_then(Value::as_array).into_iter().flatten();
+    let owner = owners.max_by_key(|owner| owner["controller"] == true);
+    let text = |name| Some(owner?.get(name)?.as_str()?.to_owned());
+    let is_owner = text("name").is_some();
+    let of_pod = |pod: String, owner: Option<String>| match is_owner {
+        true => owner,
+        false => Some(pod),
+    };
+    ObjectReference {
+        api_version: of_pod("v1".to_owned(), text("apiVersion")),
+        kind: of_pod("Pod".to_owned(), text("kind")),
+        name: of_pod(name(request), text("name")),
+        namespace: Some(request.namespace.clone()),
+        uid: text("uid").filter(|_| is_owner),
+        ..ObjectReference::default()
+    }
 }
 
 fn response(uid: String, outcome: &Outcome) -> Response {

@@ -1,24 +1,22 @@
 //! The webhook: HTTP around [`super::review`].
 //!
-//! A pod can't start before its answer, so nothing here waits for anything:
-//! namespaces come from memory ([`Cluster`]), and what can't be decided is an
-//! HTTP error at once, for the API server to go by its `failurePolicy`.
-//!
-//! Left for whoever knows the cluster, behind [`Cluster`] and [`super::certificate`]:
-//! where namespaces come from, events, and writing the `caBundle`.
+//! A pod can't start before its answer, so nothing here asks anybody: namespaces
+//! come from memory ([`Cluster`]), where a new one may be waited for, and what can't
+//! be decided is an HTTP error, for the API server to go by its `failurePolicy`.
 
 use super::{
     Annotations, Config, Decision,
     review::{self, Outcome, Unanswerable},
 };
 use crate::metrics;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{body::Body, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -39,6 +37,12 @@ pub trait Cluster: Send + Sync + 'static {
     /// A namespace's annotations; `None` while it is not known.
     fn annotations(&self, namespace: &str) -> Option<Annotations>;
 
+    /// Waits until a namespace is known, for as long as that may help.
+    fn known(&self, namespace: &str) -> impl Future<Output = ()> + Send {
+        let _ = namespace;
+        std::future::ready(())
+    }
+
     /// Is told of every decision, to make an event of it. Must not block.
     fn decided(&self, outcome: &Outcome) {
         let _ = outcome;
@@ -48,7 +52,7 @@ pub trait Cluster: Send + Sync + 'static {
 /// The webhook of one controller.
 #[derive(Debug)]
 pub struct Webhook<C> {
-    config: Config,
+    config: Arc<ArcSwap<Config>>,
     cluster: C,
 }
 
@@ -57,7 +61,15 @@ impl<C: Cluster> Webhook<C> {
     #[must_use]
     pub fn new(config: Config, cluster: C) -> Self {
         metrics::describe_injector();
-        Self { config, cluster }
+        Self {
+            config: Arc::new(ArcSwap::from_pointee(config)),
+            cluster,
+        }
+    }
+
+    /// For whoever puts another install in force.
+    pub(crate) fn config(&self) -> Arc<ArcSwap<Config>> {
+        self.config.clone()
     }
 
     /// Serves over TLS until dropped.
@@ -113,7 +125,7 @@ impl<C: Cluster> Webhook<C> {
         }
         let body = Limited::new(request.into_body(), MAX_BODY).collect();
         match tokio::time::timeout(PATIENCE, body).await {
-            Ok(Ok(body)) => self.answer(&body.to_bytes()),
+            Ok(Ok(body)) => self.answer(&body.to_bytes()).await,
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 text(StatusCode::PAYLOAD_TOO_LARGE, "more than 8 MiB\n")
             }
@@ -122,10 +134,16 @@ impl<C: Cluster> Webhook<C> {
         }
     }
 
-    fn answer(&self, body: &[u8]) -> Response<Full<Bytes>> {
+    async fn answer(&self, body: &[u8]) -> Response<Full<Bytes>> {
+        let request = review::read(body);
+        if let Ok(request) = &request
+            && let Some(namespace) = request.needs_namespace()
+        {
+            self.cluster.known(namespace).await;
+        }
         let namespaces = |name: &str| self.cluster.annotations(name);
-        let answered = review::read(body)
-            .and_then(|request| review::answer(request, namespaces, &self.config));
+        let answered =
+            request.and_then(|request| review::answer(request, namespaces, &self.config.load()));
         let (answer, outcome) = match answered {
             Ok(answered) => answered,
             Err(error) => {

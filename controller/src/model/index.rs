@@ -238,18 +238,6 @@ impl Index {
         self.pod(namespace, name)
     }
 
-    /// Does this namespace have pods with our proxy, or will it?
-    pub(crate) fn is_meshed(&self, name: &str) -> bool {
-        let ours = |pod: &Pod| {
-            let proxy = pod.proxy.as_ref();
-            proxy.is_some_and(|proxy| proxy.control_plane == self.settings.identity_namespace)
-        };
-        self.namespaces.get(name).is_some_and(|namespace| {
-            let space = self.spaces.get(name);
-            namespace.inject || space.is_some_and(|space| space.pods.values().any(ours))
-        })
-    }
-
     /// How many objects there are, by kind.
     pub(crate) fn counts(&self) -> [(Kind, usize); 5] {
         let sum = |count: fn(&Space) -> usize| self.spaces.values().map(count).sum();

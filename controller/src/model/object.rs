@@ -84,8 +84,6 @@ pub(crate) struct Namespace {
     pub(crate) name: String,
     pub(crate) opaque_ports: Option<PortSet>,
     pub(crate) default_policy: Option<DefaultPolicy>,
-    /// Annotation `mesh.dev/inject`: pods made here get a proxy.
-    pub(crate) inject: bool,
 }
 
 /// Where a node is.

@@ -15,10 +15,7 @@ impl PortSet {
     /// Reads `25,587,8000-8100`. Entries may also be names that `named` knows.
     ///
     /// Returns what could be read, and the entries that could not.
-    pub(crate) fn parse_with(
-        text: &str,
-        named: impl Fn(&str) -> Option<u16>,
-    ) -> (Self, Vec<BadPort>) {
+    pub fn parse_with(text: &str, named: impl Fn(&str) -> Option<u16>) -> (Self, Vec<BadPort>) {
         let entries = text.split(',').map(str::trim).filter(|e| !e.is_empty());
         let mut ranges = Vec::new();
         let mut bad = Vec::new();

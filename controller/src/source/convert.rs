@@ -17,9 +17,6 @@ use k8s_openapi::{
 use kube::core::PartialObjectMeta;
 use std::net::IpAddr;
 
-/// Whether pods get a proxy; what else it may say is the injector's business.
-const INJECT: &str = "mesh.dev/inject";
-
 /// A field whose value can't be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {why}")]
@@ -47,10 +44,6 @@ impl Convert for v1::Namespace {
             name: name(&self.metadata)?,
             opaque_ports: annotations.ports("opaque-ports", |_| None),
             default_policy: annotations.config("default-inbound-policy"),
-            inject: matches!(
-                annotations.map.get(INJECT).map(String::as_str),
-                Some("enabled" | "ingress")
-            ),
         };
         Ok(Converted {
             object: Some(Object::Namespace(object)),

@@ -37,7 +37,7 @@ pub struct DirectoryError {
 }
 
 /// A directory of manifests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
 }

@@ -15,21 +15,23 @@
 //! model's at once, and the model drops those that say nothing new. Namespaces and
 //! Nodes come as metadata alone, Pods without those that have ended.
 //! ServiceAccounts are not watched: no answer depends on more than their name,
-//! which Pods have.
+//! which Pods have. What is wrong with an object is told on it, as an Event.
 
 mod collect;
 mod events;
 mod follow;
 mod freshness;
+mod mirror;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use events::{Events, Failure};
 pub(crate) use freshness::Freshness;
+pub(crate) use mirror::{Mirror, Seen};
 
 use super::{Batch, Source, convert::Convert};
-use crate::model::object::Kind;
+use crate::{events::Recorder, model::object::Kind};
 use follow::Follower;
 use k8s_openapi::api::{
     core::v1::{Namespace, Node, Pod, Service},
@@ -47,6 +49,7 @@ const WAITING: usize = 1024;
 const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 /// The objects of one cluster.
+#[derive(Clone)]
 pub(crate) struct Kubernetes {
     client: Client,
     freshness: Freshness,
@@ -77,11 +80,15 @@ impl Kubernetes {
 impl Source for Kubernetes {
     async fn run(self, batches: mpsc::Sender<Batch>) {
         let (changes, received) = mpsc::channel(WAITING);
+        let mut tasks = JoinSet::new();
+        let (events, writer) = Recorder::new(self.client.clone(), "mesh-destination");
+        tasks.spawn(writer.run());
         let mut watches = Watches {
             client: self.client,
             freshness: self.freshness,
             changes,
-            tasks: JoinSet::new(),
+            events,
+            tasks,
         };
         watches.start::<PartialObjectMeta<Namespace>>(Kind::Namespace, "");
         watches.start::<PartialObjectMeta<Node>>(Kind::Node, "");
@@ -109,6 +116,7 @@ struct Watches {
     client: Client,
     freshness: Freshness,
     changes: mpsc::Sender<collect::Update>,
+    events: Recorder,
     tasks: JoinSet<()>,
 }
 
@@ -118,7 +126,8 @@ impl Watches {
         K: Convert + Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + 'static,
     {
         let events = Events::new(Api::<K>::all(self.client.clone()), fields, resource(kind));
-        let follower = Follower::new(kind, self.freshness.clone(), self.changes.clone());
+        let (freshness, changes) = (self.freshness.clone(), self.changes.clone());
+        let follower = Follower::new(kind, freshness, changes, self.events.clone());
         self.tasks.spawn(follower.run(events));
     }
 }

@@ -2,17 +2,23 @@
 
 use super::*;
 use bytes::Bytes;
+use futures::stream;
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use kube::client::Body;
 use mesh_identity::ca;
 use serde_json::Value;
-use std::time::SystemTime;
+use std::{convert::Infallible, time::SystemTime};
+use tokio::sync::mpsc;
 use tower_test::mock::{self, Handle, SendResponse};
+
+type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// A keeper at work, whose API server does what the test says.
 struct Kept {
-    api: Handle<Request<Body>, Response<Body>>,
+    api: Handle<Request<Body>, Answer>,
+    watch: Option<mpsc::UnboundedSender<Bytes>>,
     anchors: TrustBundle,
     meshed: watch::Sender<BTreeSet<String>>,
 }
@@ -31,6 +37,7 @@ impl Kept {
         let (service, api) = mock::pair();
         let kept = Self {
             api,
+            watch: None,
             anchors: TrustBundle::from_pem(&pem()).unwrap(),
             meshed: watch::Sender::new(set(meshed)),
         };
@@ -40,8 +47,8 @@ impl Kept {
         kept
     }
 
-    /// The next request but watches, which stay open and silent.
-    async fn request(&mut self) -> (Request<Body>, SendResponse<Response<Body>>) {
+    /// The next request but watches, which stay open.
+    async fn request(&mut self) -> (Request<Body>, SendResponse<Answer>) {
         loop {
             let (request, respond) = self.api.next_request().await.expect("a request");
             if !request
@@ -52,10 +59,32 @@ impl Kept {
             {
                 return (request, respond);
             }
-            tokio::spawn(async move {
-                let _open = respond;
-                std::future::pending::<()>().await
-            });
+            self.open(respond);
+        }
+    }
+
+    fn open(&mut self, respond: SendResponse<Answer>) {
+        let (sender, lines) = mpsc::unbounded_channel::<Bytes>();
+        let frames = stream::unfold(lines, |mut lines| async {
+            let line = lines.recv().await?;
+            Some((Ok(Frame::data(line)), lines))
+        });
+        respond.send_response(Response::new(StreamBody::new(frames).boxed_unsync()));
+        self.watch = Some(sender);
+    }
+
+    /// Somebody else changes a bundle.
+    async fn change(&mut self, namespace: &str, text: &str) {
+        let event = json!({"type": "MODIFIED", "object": map(namespace, text)});
+        loop {
+            if let Some(watch) = self.watch.as_ref().filter(|watch| !watch.is_closed()) {
+                let _ = watch.send(format!("{event}\n").into());
+                return;
+            }
+            let (request, respond) = self.api.next_request().await.expect("a watch");
+            let query = request.uri().query().unwrap_or_default();
+            assert!(query.contains("watch=true"), "{query}");
+            self.open(respond);
         }
     }
 
@@ -90,7 +119,7 @@ impl Kept {
 
     async fn refuse(&mut self, code: u16, status: &Value) {
         let (_, respond) = self.request().await;
-        let body = Body::from(status.to_string().into_bytes());
+        let body = Full::new(Bytes::from(status.to_string())).boxed_unsync();
         respond.send_response(Response::builder().status(code).body(body).unwrap());
     }
 }
@@ -100,8 +129,8 @@ fn map(namespace: &str, text: &str) -> Value {
         "metadata": {"name": NAME, "namespace": namespace, "resourceVersion": "1"}})
 }
 
-fn ok(body: &Value) -> Response<Body> {
-    Response::new(Body::from(Bytes::from(body.to_string()).to_vec()))
+fn ok(body: &Value) -> Answer {
+    Response::new(Full::new(Bytes::from(body.to_string())).boxed_unsync())
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,4 +173,47 @@ async fn failures_are_tried_again_after_a_pause() {
     .await;
     kept.written().await;
     assert!(start.elapsed() >= 2 * PAUSE, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_was_written_once_is_kept_where_nobody_asks_any_more() {
+    let mut kept = Kept::start(&[]);
+    let mut ours = map("left", "old");
+    ours["metadata"]["labels"] = json!({MANAGED_BY: MANAGER});
+    let theirs = map("foreign", "old");
+    let (_, respond) = kept.request().await;
+    respond.send_response(ok(&json!({"kind": "ConfigMapList", "apiVersion": "v1",
+        "metadata": {"resourceVersion": "10"}, "items": [ours, theirs]})));
+    assert_eq!(kept.written().await.0, "left");
+    let both = kept.anchors.to_pem() + &pem();
+    kept.anchors.replace_pem(&both).unwrap();
+    assert_eq!(kept.written().await, ("left".to_owned(), both));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_keepers_with_other_anchors_do_not_fight() {
+    let mut kept = Kept::start(&["a"]);
+    kept.list(&[]).await;
+    kept.written().await;
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        let start = Instant::now();
+        kept.change("a", "theirs").await;
+        kept.written().await;
+        pauses.push(start.elapsed().as_secs());
+    }
+    assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarrel_is_forgotten_after_a_while() {
+    let mut quarrel = Quarrel {
+        pause: PAUSE,
+        last: None,
+    };
+    quarrel.undone();
+    quarrel.undone();
+    assert_eq!(quarrel.pause, 2 * PAUSE);
+    tokio::time::advance(PEACE).await;
+    assert_eq!(quarrel.undone(), Instant::now() + PAUSE);
 }

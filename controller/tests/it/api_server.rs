@@ -1,30 +1,20 @@
-//! A small Kubernetes API server: lists and watches of what a test has applied,
-//! with versions, bookmarks, a history that can be cut, and outages.
+//! A small Kubernetes API server: lists and watches of what a test has applied, with
+//! versions, bookmarks, a history that can be cut, and outages; reads, writes and
+//! patches of single objects; and faults.
 
-use bytes::Bytes;
-use futures::stream;
-use http::{Request, Response, Uri, header};
-use http_body::Frame;
-use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+mod answers;
+
 use mesh_identity::kubernetes::Access;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, VecDeque},
-    convert::Infallible,
     net::SocketAddr,
     sync::Arc,
 };
 use tempfile::TempDir;
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::{JoinHandle, JoinSet},
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
 /// Path of the kind's list, namespace, name.
 type Key = (String, String, String);
 
@@ -41,6 +31,20 @@ struct State {
     objects: Mutex<Objects>,
     /// The newest version.
     version: watch::Sender<u64>,
+    /// What goes wrong, by verb and plural.
+    faults: Mutex<Vec<(&'static str, &'static str, Fault)>>,
+    /// Verb and plural of each request.
+    requests: Mutex<Vec<(&'static str, String)>>,
+}
+
+/// What an API server may do instead of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Forbidden,
+    /// An answer that is none of its own.
+    Garbage,
+    /// An answer that ends at once.
+    Dropped,
 }
 
 #[derive(Default)]
@@ -66,7 +70,7 @@ impl ApiServer {
         std::fs::write(kubeconfig.path().join("config"), text.to_string()).expect("written");
         let state = Arc::new(State::default());
         Self {
-            serving: tokio::spawn(serve(listener, state.clone())),
+            serving: tokio::spawn(answers::serve(listener, state.clone())),
             state,
             addr,
             kubeconfig,
@@ -98,6 +102,40 @@ impl ApiServer {
         }
     }
 
+    /// An object as it is now: kind, namespace and name.
+    pub(crate) fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        let key = key(&json!({"kind": kind, "metadata": {"namespace": namespace, "name": name}}));
+        self.state.objects.lock().present.get(&key).cloned()
+    }
+
+    /// All objects of a kind.
+    pub(crate) fn all(&self, kind: &str) -> Vec<Value> {
+        let list = path(&json!({"kind": kind}));
+        let objects = self.state.objects.lock();
+        let of_kind = objects
+            .present
+            .iter()
+            .filter(|((path, ..), _)| path == list);
+        of_kind.map(|(_, object)| object.clone()).collect()
+    }
+
+    /// Has a verb on a plural go wrong from now on.
+    pub(crate) fn fault(&self, verb: &'static str, plural: &'static str, fault: Fault) {
+        self.state.faults.lock().push((verb, plural, fault));
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn heal(&self) {
+        self.state.faults.lock().clear();
+    }
+
+    /// How many requests there were with that verb, on that plural.
+    pub(crate) fn requests(&self, verb: &str, plural: &str) -> usize {
+        let requests = self.state.requests.lock();
+        let same = |each: &&(&str, String)| each.0 == verb && each.1 == plural;
+        requests.iter().filter(same).count()
+    }
+
     /// Forgets the history, as etcd does when it is compacted.
     pub(crate) fn compact(&self) {
         let newest = self.state.next_version();
@@ -117,7 +155,7 @@ impl ApiServer {
         let listener = TcpListener::bind(self.addr)
             .await
             .expect("the port is free");
-        self.serving = tokio::spawn(serve(listener, self.state.clone()));
+        self.serving = tokio::spawn(answers::serve(listener, self.state.clone()));
     }
 }
 
@@ -188,56 +226,6 @@ impl State {
     }
 }
 
-async fn serve(listener: TcpListener, state: Arc<State>) {
-    // Connections end with the server.
-    let mut connections = JoinSet::new();
-    while let Ok((tcp, _)) = listener.accept().await {
-        let state = state.clone();
-        connections.spawn(async move {
-            let service = service_fn(move |request| {
-                let response = answer(&state, &request);
-                async { Ok::<_, Infallible>(response) }
-            });
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(tcp), service)
-                .await;
-        });
-    }
-}
-
-fn answer(state: &Arc<State>, request: &Request<Incoming>) -> Response<Body> {
-    assert_eq!(request.headers()[header::AUTHORIZATION], "Bearer secret");
-    let path = request.uri().path().to_owned();
-    if parameter(request.uri(), "watch").is_none() {
-        let list = state.list(&path).to_string();
-        return Response::new(Full::new(Bytes::from(list)).boxed_unsync());
-    }
-    let from = parameter(request.uri(), "resourceVersion").and_then(|text| text.parse().ok());
-    let (state, versions) = (state.clone(), state.version.subscribe());
-    let frames = stream::unfold(
-        (from.unwrap_or(0), versions),
-        move |(from, mut versions)| {
-            let (state, path) = (state.clone(), path.clone());
-            async move {
-                versions.wait_for(|version| *version > from).await.ok()?;
-                let (text, next) = state.events(&path, from);
-                Some((Ok(Frame::data(Bytes::from(text))), (next, versions)))
-            }
-        },
-    );
-    Response::new(StreamBody::new(frames).boxed_unsync())
-}
-
-fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
-    let mut parameters = uri
-        .query()?
-        .split('&')
-        .filter_map(|each| each.split_once('='));
-    parameters
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
-}
-
 /// The objects of manifests, those of kinds that a controller asks for.
 fn objects(manifests: &str) -> Vec<Value> {
     let documents = manifests
@@ -247,15 +235,25 @@ fn objects(manifests: &str) -> Vec<Value> {
     objects.filter(|object| !path(object).is_empty()).collect()
 }
 
+/// Kinds, and the paths of their lists.
+const KINDS: [(&str, &str); 8] = [
+    ("Namespace", "/api/v1/namespaces"),
+    ("Node", "/api/v1/nodes"),
+    ("Pod", "/api/v1/pods"),
+    ("Service", "/api/v1/services"),
+    ("EndpointSlice", "/apis/discovery.k8s.io/v1/endpointslices"),
+    ("ConfigMap", "/api/v1/configmaps"),
+    ("Event", "/api/v1/events"),
+    (
+        "MutatingWebhookConfiguration",
+        "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    ),
+];
+
 fn path(object: &Value) -> &'static str {
-    match object["kind"].as_str() {
-        Some("Namespace") => "/api/v1/namespaces",
-        Some("Node") => "/api/v1/nodes",
-        Some("Pod") => "/api/v1/pods",
-        Some("Service") => "/api/v1/services",
-        Some("EndpointSlice") => "/apis/discovery.k8s.io/v1/endpointslices",
-        _ => "",
-    }
+    let kind = object["kind"].as_str();
+    let found = KINDS.iter().find(|(each, _)| Some(*each) == kind);
+    found.map_or("", |(_, path)| path)
 }
 
 fn key(object: &Value) -> Key {

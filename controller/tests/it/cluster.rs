@@ -3,8 +3,8 @@
 
 use crate::{
     api_server::ApiServer,
-    mesh::{self, Mesh, get, soon},
-    process::http,
+    mesh::{self, Mesh, get},
+    process::{http, ready_says},
 };
 use linkerd2_proxy_api::destination::{Update, update::Update as Kind};
 use std::net::IpAddr;
@@ -119,19 +119,4 @@ async fn an_api_server_may_come_later_and_go_again() {
     ready_says(&mesh, "200", &["stale: Pod since", "stale: Service since"]).await;
     Endpoints::of(&mesh).await.become_only(&["10.0.0.1"]).await;
     mesh.stop().await;
-}
-
-/// Asks until `/ready` has this status and these parts.
-async fn ready_says(mesh: &Mesh, status: &str, parts: &[&str]) {
-    let said = async {
-        loop {
-            let answer = http(mesh.admin_addr(), "/ready").await;
-            let has_status = answer.starts_with(&format!("HTTP/1.1 {status}"));
-            if has_status && parts.iter().all(|part| answer.contains(part)) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    soon(said).await;
 }

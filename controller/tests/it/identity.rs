@@ -57,7 +57,7 @@ fn server(dir: &Path) -> Config {
 
 fn source(addr: SocketAddr, token: PathBuf, trust_anchors: PathBuf) -> IdentitySource {
     IdentitySource {
-        addr,
+        addr: addr.into(),
         token,
         trust_anchors,
         service_account: "mesh-destination".to_owned(),

@@ -9,6 +9,7 @@ mod files;
 mod generated;
 mod identity;
 mod inject;
+mod injector;
 mod json;
 mod mesh;
 mod process;

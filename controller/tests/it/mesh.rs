@@ -9,9 +9,10 @@ use linkerd2_proxy_api::{
     },
 };
 use mesh_controller::{
-    Config, Controller, Error, SourceConfig,
+    Config, Controller, Error, Role, SourceConfig,
     generated::balancing::{WatchRequest, balancing_client::BalancingClient},
 };
+use mesh_identity::ca;
 use std::{fs, future::Future, net::SocketAddr, path::Path, time::Duration};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
@@ -29,6 +30,7 @@ pub(crate) struct Mesh {
     destination: SocketAddr,
     policy: SocketAddr,
     admin: SocketAddr,
+    injector: SocketAddr,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), Error>>,
 }
@@ -54,11 +56,28 @@ impl Mesh {
         Self::over(config, unused, |_| ()).await
     }
 
+    /// Starts an injector, with trust anchors and the proxy defaults of this text.
+    pub(crate) async fn injector(api: &ApiServer, defaults: &str) -> Self {
+        let config = Config::new(SourceConfig::Kubernetes(api.access()));
+        let directory = tempfile::tempdir().expect("a directory");
+        ca::create_root_and_issuer(directory.path(), &ca::Options::default()).expect("a root");
+        write(directory.path(), "proxy-defaults.yaml", defaults);
+        let file = |name| Some(directory.path().join(name));
+        let (anchors, defaults) = (file(ca::TRUST_ANCHORS), file("proxy-defaults.yaml"));
+        let set = |config: &mut Config| {
+            config.serve = vec![Role::Injector];
+            config.trust_anchors = anchors;
+            config.proxy_defaults = defaults;
+        };
+        Self::over(config, directory, set).await
+    }
+
     async fn over(mut config: Config, directory: TempDir, set: impl FnOnce(&mut Config)) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         config.destination_addr = any;
         config.policy_addr = any;
         config.admin_addr = any;
+        config.injector_addr = any;
         set(&mut config);
         let controller = Controller::bind(config)
             .await
@@ -69,6 +88,7 @@ impl Mesh {
             destination: controller.destination_addr(),
             policy: controller.policy_addr(),
             admin: controller.admin_addr(),
+            injector: controller.injector_addr(),
             stop,
             running: tokio::spawn(controller.run(async {
                 let _ = stopped.await;
@@ -100,6 +120,10 @@ impl Mesh {
 
     pub(crate) fn admin_addr(&self) -> SocketAddr {
         self.admin
+    }
+
+    pub(crate) fn injector_addr(&self) -> SocketAddr {
+        self.injector
     }
 
     pub(crate) async fn destination(&self) -> DestinationClient<Channel> {

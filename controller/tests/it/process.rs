@@ -2,7 +2,7 @@
 
 use crate::mesh::{self, Mesh, get, soon};
 use mesh_controller::{Config, Controller, Error, install_metrics};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -67,6 +67,28 @@ pub(crate) async fn http(addr: SocketAddr, path: &str) -> String {
     let mut answer = String::new();
     soon(stream.read_to_string(&mut answer)).await.unwrap();
     answer
+}
+
+/// Asks until `/ready` has this status and these parts.
+pub(crate) async fn ready_says(mesh: &Mesh, status: &str, parts: &[&str]) {
+    let mut answer = String::new();
+    let asked = until(async || {
+        answer = http(mesh.admin_addr(), "/ready").await;
+        let has_status = answer.starts_with(&format!("HTTP/1.1 {status}"));
+        has_status && parts.iter().all(|part| answer.contains(part))
+    });
+    let said = tokio::time::timeout(Duration::from_secs(45), asked).await;
+    assert!(said.is_ok(), "not {status} with {parts:?} but {answer}");
+}
+
+/// Looks until it is so.
+pub(crate) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(looking).await;
 }
 
 #[tokio::test]

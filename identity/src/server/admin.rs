@@ -28,7 +28,7 @@ pub struct Admin {
     /// Why it can't while that is false.
     pub unready: &'static str,
     /// What else there is to say of its state, as lines; `/ready` shows it in both cases.
-    pub detail: watch::Receiver<String>,
+    pub detail: Vec<watch::Receiver<String>>,
     /// What `/metrics` shows; without it, 404.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -81,7 +81,8 @@ impl Admin {
                     true => (StatusCode::OK, "ready"),
                     false => (StatusCode::SERVICE_UNAVAILABLE, self.unready),
                 };
-                text(status, format!("{state}\n{}", *self.detail.borrow()))
+                let detail = self.detail.iter().map(|lines| lines.borrow().clone());
+                text(status, format!("{state}\n{}", detail.collect::<String>()))
             }
             ("/metrics", Some(metrics)) => text(StatusCode::OK, metrics.render()),
             _ => text(StatusCode::NOT_FOUND, "try /live, /ready or /metrics\n"),

@@ -88,3 +88,17 @@ fn a_bundle_is_written_as_it_was_read() {
     assert_eq!(again.anchors().certificates, bundle.anchors().certificates);
     assert_eq!(bundle.to_pem(), (a + &b).replace("\r\n", "\n"));
 }
+
+#[test]
+fn a_fingerprint_tells_sets_apart_whatever_their_order() {
+    let (a, b) = (
+        TestMesh::new().made.root.pem(),
+        TestMesh::new().made.root.pem(),
+    );
+    let fingerprint = |pem: &str| TrustBundle::from_pem(pem).unwrap().fingerprint();
+    let both = fingerprint(&(a.clone() + &b));
+    assert_eq!(both, fingerprint(&(b.clone() + &a)));
+    assert_eq!(both.len(), 64);
+    assert_ne!(fingerprint(&a), fingerprint(&b));
+    assert_ne!(both, fingerprint(&a));
+}

@@ -1,7 +1,7 @@
 //! Images without a builder: a docker-archive, which is a tar of a layer, a config and a manifest.
 //!
-//! Our images are one static binary each, as the `Dockerfile` has them (`FROM scratch`), so nothing is lost against a real builder, and
-//! no release build is paid for. A cargo build is mostly debug information: `strip` keeps it out where there is one.
+//! Images in the ring are one static binary each, so little is lost against a real builder. That is what makes those that ship, where it is
+//! there ([`super::dockerfile`]).
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
-use tar::{Builder, Header};
+use tar::{Builder, EntryType, Header};
 
 /// What becomes an image.
 #[derive(Debug)]
@@ -21,14 +21,18 @@ pub(super) struct Image<'a> {
     pub(super) name: &'a str,
     /// Who runs it: `2102` for what ships.
     pub(super) user: &'a str,
+    /// Other names of it, in `/bin`, for a program that goes by its name.
+    pub(super) links: &'a [String],
 }
 
 impl Image<'_> {
     /// Writes the docker-archive of this image to `path`, under the name `tag`.
     pub(super) fn write(&self, tag: &str, path: &Path) -> Result<(), String> {
         let failed = |error: io::Error| format!("image {tag} can't be written ({error})");
-        let program = self.stripped(path).map_err(failed)?;
-        let layer = tarred(&[(self.name, &program, 0o755)]).map_err(failed)?;
+        let copy = path.with_added_extension("stripped");
+        let program = stripped(self.binary, &copy).and_then(|()| fs::read(&copy));
+        let layer = self.layer(&program.map_err(failed)?).map_err(failed)?;
+        fs::remove_file(&copy).map_err(failed)?;
         let config = self.config(&sha256(&layer)).to_string();
         let name = format!("{}.json", sha256(config.as_bytes()));
         let manifest = json!([{ "Config": name, "RepoTags": [tag], "Layers": ["layer.tar"] }]);
@@ -38,8 +42,21 @@ impl Image<'_> {
             ("layer.tar", &*layer, 0o644),
             ("manifest.json", manifest.as_bytes(), 0o644),
         ];
-        let archive = tarred(&files).map_err(failed)?;
-        fs::write(path, archive).map_err(failed)
+        let archive = tarred(&files).and_then(Builder::into_inner);
+        fs::write(path, archive.map_err(failed)?).map_err(failed)
+    }
+
+    /// What is in it.
+    fn layer(&self, program: &[u8]) -> io::Result<Vec<u8>> {
+        let mut builder = tarred(&[(self.name, program, 0o755)])?;
+        for link in self.links {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(EntryType::Symlink);
+            header.set_size(0);
+            let to = format!("/{}", self.name);
+            builder.append_link(&mut header, format!("bin/{link}"), to)?;
+        }
+        builder.into_inner()
     }
 
     fn config(&self, layer: &str) -> serde_json::Value {
@@ -47,26 +64,24 @@ impl Image<'_> {
         json!({
             "architecture": architecture(),
             "os": "linux",
-            "config": { "Entrypoint": entrypoint, "User": self.user, "WorkingDir": "/" },
+            "config": { "Entrypoint": entrypoint, "User": self.user, "WorkingDir": "/", "Env": ["PATH=/bin"] },
             "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer}")] },
         })
     }
+}
 
-    fn stripped(&self, beside: &Path) -> io::Result<Vec<u8>> {
-        let copy = beside.with_added_extension("stripped");
-        let strip = Command::new("strip")
-            .arg("-o")
-            .arg(&copy)
-            .arg(self.binary)
-            .stderr(Stdio::null())
-            .status();
-        if !strip.is_ok_and(|status| status.success()) {
-            return fs::read(self.binary);
-        }
-        let program = fs::read(&copy);
-        fs::remove_file(&copy)?;
-        program
+/// Copies a program without its debug information, which is most of a cargo build; with it where there is no `strip`.
+pub(super) fn stripped(program: &Path, to: &Path) -> io::Result<()> {
+    let strip = Command::new("strip")
+        .arg("-o")
+        .arg(to)
+        .arg(program)
+        .stderr(Stdio::null())
+        .status();
+    if strip.is_ok_and(|status| status.success()) {
+        return Ok(());
     }
+    fs::copy(program, to).map(drop)
 }
 
 /// As OCI calls what this runs on.
@@ -78,7 +93,7 @@ fn architecture() -> &'static str {
     }
 }
 
-fn tarred(files: &[(&str, &[u8], u32)]) -> io::Result<Vec<u8>> {
+fn tarred(files: &[(&str, &[u8], u32)]) -> io::Result<Builder<Vec<u8>>> {
     let mut builder = Builder::new(Vec::new());
     for (name, content, mode) in files {
         let mut header = Header::new_gnu();
@@ -87,7 +102,7 @@ fn tarred(files: &[(&str, &[u8], u32)]) -> io::Result<Vec<u8>> {
         header.set_cksum();
         builder.append_data(&mut header, name, *content)?;
     }
-    builder.into_inner()
+    Ok(builder)
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -125,6 +140,7 @@ mod tests {
             binary: &binary,
             name: "mesh-proxy",
             user: "2102",
+            links: &[],
         };
         image.write("localhost/mesh-proxy:dev", &path).unwrap();
 

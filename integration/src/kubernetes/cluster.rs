@@ -9,10 +9,15 @@ use k8s_openapi::api::core::v1::{Namespace, Node as KubernetesNode};
 use kube::api::DeleteParams;
 use kube::{Api, Client};
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 
+use super::capture::Capture;
+use super::exec::Output;
 use super::images::{self, Registry};
 use super::isolation::STATE;
+use super::mesh::Mesh;
 use super::node::{self, Node};
+use super::shell::Shell;
 use super::space::{self, Space};
 use super::tools::Tools;
 use super::{manifests, report};
@@ -28,9 +33,12 @@ pub struct Cluster {
 struct Shared {
     client: Client,
     registry: Registry,
+    shell: Shell,
     /// None for somebody else's cluster.
     node: Option<Node>,
     keep: bool,
+    /// Installed by whoever wants it first; what there was before.
+    mesh: OnceCell<Result<Vec<String>, String>>,
 }
 
 impl Cluster {
@@ -57,7 +65,9 @@ impl Cluster {
             found.is_ok_and(|found| space::is_rolled_out(&found))
         })
         .await?;
-        Ok(Self::new(client, registry, Some(node), keep))
+        let kubeconfig = node.credentials().kubeconfig();
+        let shell = Shell::new(kubeconfig, Some(tools.kubernetes_folder()))?;
+        Ok(Self::new(client, registry, shell, Some(node), keep))
     }
 
     /// Somebody else's.
@@ -70,15 +80,24 @@ impl Cluster {
             kubeconfig.display(),
             version.git_version
         );
-        Ok(Self::new(client, registry, None, false))
+        let shell = Shell::new(kubeconfig.to_owned(), None)?;
+        Ok(Self::new(client, registry, shell, None, false))
     }
 
-    fn new(client: Client, registry: Registry, node: Option<Node>, keep: bool) -> Self {
+    fn new(
+        client: Client,
+        registry: Registry,
+        shell: Shell,
+        node: Option<Node>,
+        keep: bool,
+    ) -> Self {
         let shared = Shared {
             client,
             registry,
+            shell,
             node,
             keep,
+            mesh: OnceCell::new(),
         };
         Self {
             shared: Arc::new(shared),
@@ -106,6 +125,93 @@ impl Cluster {
         self.shared.registry.image(name)
     }
 
+    /// Flags of `mesh install` for the images under test.
+    #[must_use]
+    pub fn install_flags(&self) -> String {
+        let Registry { prefix, tag } = &self.shared.registry;
+        let policy = match self.shared.node {
+            Some(_) => "Never",
+            None => "IfNotPresent",
+        };
+        format!("--registry {prefix} --tag {tag} --image-pull-policy {policy}")
+    }
+
+    /// The same as lines of shell that export them as variables.
+    #[must_use]
+    pub fn install_variables(&self) -> String {
+        let flags = self.install_flags();
+        let mut words = flags.split(' ');
+        let mut lines = String::new();
+        while let (Some(flag), Some(value)) = (words.next(), words.next()) {
+            let name = flag
+                .trim_start_matches('-')
+                .replace('-', "_")
+                .to_uppercase();
+            writeln!(lines, "export MESH_{name}={value}").expect("a string takes it");
+        }
+        lines
+    }
+
+    /// The installed mesh, which is one for all scenarios.
+    ///
+    /// # Panics
+    /// When it can't be installed.
+    pub async fn mesh(&self) -> Mesh {
+        let mesh = Mesh::of(self);
+        let installed = self.shared.mesh.get_or_init(|| mesh.install()).await;
+        installed.as_ref().unwrap_or_else(|error| panic!("{error}"));
+        mesh
+    }
+
+    /// Kills the API server and starts it again, without waiting until it answers; false in somebody else's cluster, where that can't be.
+    #[must_use]
+    pub fn restart_api_server(&self) -> bool {
+        self.shared
+            .node
+            .as_ref()
+            .map(Node::restart_api_server)
+            .is_some()
+    }
+
+    /// Looks for texts in the packets between pods; none in somebody else's cluster, whose nodes are elsewhere.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    #[must_use]
+    pub fn capture(&self, texts: &[&str]) -> Option<Capture> {
+        self.shared.node.as_ref()?;
+        Some(Capture::start(texts).unwrap())
+    }
+
+    /// All objects, as `KIND NAMESPACE NAME`, but events.
+    ///
+    /// # Panics
+    /// When they can't be listed.
+    pub async fn objects(&self) -> Vec<String> {
+        let listed = self.sh(include_str!("cluster/objects.sh")).await.ok();
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// Those of [`Cluster::objects`] that there were when the mesh was installed; none when it never was.
+    #[must_use]
+    pub fn objects_before_mesh(&self) -> Option<&[String]> {
+        let installed = self.shared.mesh.get()?.as_ref();
+        installed.ok().map(Vec::as_slice)
+    }
+
+    /// Runs lines of bash with `mesh`, `kubectl` and `KUBECONFIG` for this cluster.
+    ///
+    /// # Panics
+    /// When they take longer than ten minutes.
+    pub async fn sh(&self, lines: &str) -> Output {
+        self.shared.shell.run(lines, &[]).await
+    }
+
+    /// As [`Cluster::sh`], with more variables.
+    pub(super) async fn sh_with(&self, lines: &str, variables: &[(&str, &str)]) -> Output {
+        self.shared.shell.run(lines, variables).await
+    }
+
     /// A new namespace, whose name begins with `name`; deleted after the scenario.
     ///
     /// # Panics
@@ -118,7 +224,10 @@ impl Cluster {
 
     /// What happened in the spaces of this scenario.
     pub(super) async fn story(&self) -> String {
-        let spaces = self.spaces.lock().clone();
+        let mut spaces = self.spaces.lock().clone();
+        if self.shared.mesh.initialized() {
+            spaces.push(Mesh::of(self).control_plane().clone());
+        }
         let mut story = String::new();
         for space in spaces {
             story += &report::story(&space).await;

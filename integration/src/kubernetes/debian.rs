@@ -2,8 +2,11 @@
 //!
 //! Where systemd runs, Debian's packages also start an etcd and a containerd of their own. Ours don't meet them.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use crate::cache;
 
 /// A file of each package, and the package.
 const NEEDED: &[(&str, &str)] = &[
@@ -29,6 +32,24 @@ pub(super) fn install() -> Result<(), String> {
     let mut install = vec!["install", "--no-install-recommends"];
     install.extend(&missing);
     apt(&install, &missing)
+}
+
+/// A folder with Debian's static busybox at its place. Not installed: that would remove the busybox which a machine may have.
+pub(super) fn busybox() -> Result<PathBuf, String> {
+    let name = Path::new("busybox-static");
+    cache::filled(name, |folder| {
+        fs::create_dir_all(folder).map_err(|error| format!("{} ({error})", folder.display()))?;
+        let download = format!(
+            "cd {} && (apt-get -q download busybox-static || (apt-get -q update && apt-get -q download busybox-static)) \
+             && dpkg-deb --extract busybox-static_*.deb .",
+            folder.display()
+        );
+        let output = Command::new("sh").args(["-c", &download]).output();
+        let output = output.map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let failed = || format!("Debian's busybox-static can't be had: {}", said.trim());
+        output.status.success().then(String::new).ok_or_else(failed)
+    })
 }
 
 fn apt(arguments: &[&str], wanted: &[&str]) -> Result<(), String> {

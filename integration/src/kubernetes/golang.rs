@@ -16,24 +16,24 @@ const TELL: Duration = Duration::from_secs(15);
 
 /// One build: some programs of one module.
 #[derive(Debug)]
-pub(super) struct Build {
+pub(crate) struct Build {
     /// What it is called to people.
-    pub(super) title: &'static str,
+    pub(crate) title: &'static str,
     /// The module whose version names the result.
-    pub(super) module: &'static str,
+    pub(crate) module: &'static str,
     /// The folder below `integration/kubernetes` with the `go.mod`.
-    pub(super) folder: &'static str,
+    pub(crate) folder: &'static str,
     /// What `go build` is to build.
-    pub(super) packages: &'static str,
+    pub(crate) packages: &'static str,
     /// The package whose variables have the version.
-    pub(super) version_variable: Option<&'static str>,
+    pub(crate) version_variable: Option<&'static str>,
     /// All that decides the result; `go.mod` is the first.
-    pub(super) files: &'static [&'static str],
+    pub(crate) files: &'static [&'static str],
 }
 
 impl Build {
     /// The folder with the programs.
-    pub(super) fn built(&self) -> Result<PathBuf, String> {
+    pub(crate) fn built(&self) -> Result<PathBuf, String> {
         let mut hash = DefaultHasher::new();
         self.files.hash(&mut hash);
         let version = self.version();

@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::archive::Image;
+use super::dockerfile;
 use super::node;
 use super::tools::Tools;
 use crate::binaries;
 
 /// The binaries that ship, as images of the same names.
 const SHIPPED: [&str; 3] = ["mesh-proxy", "mesh-controller", "mesh-identity"];
-/// An application for scenarios, and the node's `pause`: `integration/src/bin/mesh-test-pod.rs`.
+/// An application for scenarios, and the node's `pause`: `integration/src/bin/mesh-test-pod/main.rs`.
 pub(super) const TEST_POD: &str = "mesh-test-pod";
 /// CoreDNS.
 pub(super) const COREDNS: &str = "coredns";
+/// What getting-started.md runs; nobody's but ours is asked for it.
+const BUSYBOX: &str = "docker.io/library/busybox:1.37";
 /// As in the Dockerfile.
 const SHIPPED_USER: &str = "2102";
 /// Any but that.
@@ -40,28 +43,32 @@ impl Registry {
     }
 }
 
-/// Name and path of the binaries that cargo has built.
-pub(super) fn ours() -> Result<Vec<(&'static str, PathBuf)>, String> {
-    let names = SHIPPED.into_iter().chain([TEST_POD]);
+/// Names of our images.
+pub(super) fn ours() -> impl Iterator<Item = &'static str> {
+    SHIPPED.into_iter().chain([TEST_POD])
+}
+
+/// Name and path of the binaries for them, which cargo has built.
+pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
     let find = |name| Ok((name, binaries::find(name, "test-kubernetes")?));
-    names.map(find).collect()
+    ours().map(find).collect()
 }
 
 /// Makes our images and CoreDNS's, and gives them to containerd. Files are written to `dir` for that.
 pub(super) fn import_all(tools: &Tools, dir: &Path) -> Result<(), String> {
-    let mut binaries = ours()?;
+    let mut binaries = binaries()?;
     binaries.push((COREDNS, tools.coredns()));
     for (name, binary) in binaries {
         let archive = write(name, &binary, &Registry::local(), dir)?;
         node::import(&archive)?;
         std::fs::remove_file(&archive).ok();
     }
-    Ok(())
+    import_busybox(tools, dir)
 }
 
 /// Makes our images and pushes them to a registry, by whichever of these programs there is.
 pub(super) fn push_all(registry: &Registry, dir: &Path) -> Result<(), String> {
-    for (name, binary) in ours()? {
+    for (name, binary) in binaries()? {
         let archive = write(name, &binary, registry, dir)?;
         push(&archive, &registry.image(name))?;
         std::fs::remove_file(&archive).ok();
@@ -71,17 +78,38 @@ pub(super) fn push_all(registry: &Registry, dir: &Path) -> Result<(), String> {
 
 fn write(name: &str, binary: &Path, registry: &Registry, dir: &Path) -> Result<PathBuf, String> {
     let archive = dir.join(format!("{name}.tar"));
+    let (tag, ships) = (registry.image(name), SHIPPED.contains(&name));
+    if ships && dockerfile::has_builder() {
+        dockerfile::write(name, binary, &tag, &archive)?;
+        return Ok(archive);
+    }
     let image = Image {
         binary,
         name,
-        user: if SHIPPED.contains(&name) {
-            SHIPPED_USER
-        } else {
-            APP_USER
-        },
+        user: if ships { SHIPPED_USER } else { APP_USER },
+        links: &[],
     };
-    image.write(&registry.image(name), &archive)?;
+    image.write(&tag, &archive)?;
     Ok(archive)
+}
+
+/// Busybox, as what the programs of [`super::debian::busybox`] are called on Docker Hub: getting-started.md takes that one for its example.
+fn import_busybox(tools: &Tools, dir: &Path) -> Result<(), String> {
+    let archive = dir.join("busybox.tar");
+    let binary = tools.busybox();
+    let list = Command::new(&binary).arg("--list").output();
+    let list = list.map_err(|error| format!("{} ({error})", binary.display()))?;
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    let applets: Vec<String> = list.lines().map(str::to_owned).collect();
+    let image = Image {
+        binary: &binary,
+        name: "busybox",
+        user: APP_USER,
+        links: &applets,
+    };
+    image.write(BUSYBOX, &archive)?;
+    node::import(&archive)?;
+    std::fs::remove_file(&archive).map_err(|error| error.to_string())
 }
 
 fn push(archive: &Path, image: &str) -> Result<(), String> {

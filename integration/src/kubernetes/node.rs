@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use parking_lot::Mutex;
 
 use super::isolation::STATE;
 use super::tools::Tools;
@@ -19,6 +20,7 @@ use crate::wait::blocking::until_some_within;
 pub(super) use credentials::Credentials;
 pub(super) use worker::import;
 
+const API_SERVER: &str = "kube-apiserver";
 /// What the node is called.
 pub(super) const NAME: &str = "node";
 /// Cold caches and a busy machine.
@@ -27,22 +29,24 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A running node. Nothing stops it: it ends with the namespaces that it is in.
 #[derive(Debug)]
 pub(super) struct Node {
-    processes: Vec<Process>,
+    processes: Mutex<Vec<Process>>,
     credentials: Credentials,
+    tools: Tools,
 }
 
 impl Node {
     /// Starts everything; the API server answers, and the node registers soon.
     pub(super) async fn start(tools: &Tools, cgroup: &str) -> Result<(Self, Client), String> {
         let credentials = Credentials::create(Path::new(STATE))?;
-        let mut node = Self {
-            processes: Vec::new(),
+        let node = Self {
+            processes: Mutex::default(),
             credentials,
+            tools: tools.clone(),
         };
         node.run("etcd", control_plane::etcd());
         node.run("containerd", worker::containerd()?);
         let server = control_plane::api_server(tools, &node.credentials);
-        node.run("kube-apiserver", server);
+        node.run(API_SERVER, server);
         let client = client(&node.credentials.kubeconfig()).await?;
         node.until("the API server", async || {
             client.request_text(get("/readyz")).await.is_ok()
@@ -67,9 +71,21 @@ impl Node {
         Ok((node, client))
     }
 
-    fn run(&mut self, name: &str, command: Command) {
+    fn run(&self, name: &str, command: Command) {
         let process = Process::start(name, command, &logs());
-        self.processes.push(process);
+        self.processes.lock().push(process);
+    }
+
+    /// Kills the API server, and starts another that has the same state.
+    pub(super) fn restart_api_server(&self) {
+        // Killed when dropped.
+        self.processes
+            .lock()
+            .retain(|process| process.name() != API_SERVER);
+        self.run(
+            API_SERVER,
+            control_plane::api_server(&self.tools, &self.credentials),
+        );
     }
 
     /// Waits for something that these processes make happen.
@@ -80,12 +96,8 @@ impl Node {
     ) -> Result<(), String> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !holds().await {
-            let ended = self
-                .processes
-                .iter()
-                .find(|process| process.ended().is_some());
-            if let Some(ended) = ended {
-                return Err(format!("{} has ended\n{}", ended.name(), ended.tail()));
+            if let Some(ended) = self.ended() {
+                return Err(ended);
             }
             if tokio::time::Instant::now() > deadline {
                 return Err(format!("waited in vain for {what}\n{}", self.tails()));
@@ -95,17 +107,24 @@ impl Node {
         Ok(())
     }
 
+    /// A process that should run and does not.
+    fn ended(&self) -> Option<String> {
+        let processes = self.processes.lock();
+        let ended = processes.iter().find(|process| process.ended().is_some())?;
+        Some(format!("{} has ended\n{}", ended.name(), ended.tail()))
+    }
+
     /// What each process has said last.
     pub(super) fn tails(&self) -> String {
-        self.processes.iter().map(Process::tail).collect()
+        self.processes.lock().iter().map(Process::tail).collect()
     }
 
     /// Name and peak memory, in bytes, of each process.
-    pub(super) fn memory(&self) -> Vec<(&str, u64)> {
-        let processes = self.processes.iter();
-        let processes = processes.filter(|process| process.ended().is_none());
-        processes
-            .map(|process| (process.name(), process.peak_memory()))
+    pub(super) fn memory(&self) -> Vec<(String, u64)> {
+        let processes = self.processes.lock();
+        let running = processes.iter().filter(|process| process.ended().is_none());
+        running
+            .map(|process| (process.name().to_owned(), process.peak_memory()))
             .collect()
     }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -23,11 +23,17 @@ use super::{forward, isolation, leftovers, report};
 /// The pid of stage 1, which tells stage 2 that it is stage 2.
 const OUTER_PID: &str = "MESH_KUBERNETES_OUTER_PID";
 /// Where the programs are, for stage 2.
-const TOOLS: [&str; 2] = ["MESH_KUBERNETES_PROGRAMS", "MESH_KUBERNETES_COREDNS"];
+const TOOLS: [&str; 3] = [
+    "MESH_KUBERNETES_PROGRAMS",
+    "MESH_KUBERNETES_COREDNS",
+    "MESH_KUBERNETES_BUSYBOX",
+];
 /// The port outside that leads to the API server; set to keep the cluster.
 const PORT: &str = "MESH_KUBERNETES_PORT";
 /// Leaves the cluster up after the tests.
 const KEEP: &str = "--keep";
+/// Scenarios at the same time, unless `--test-threads` says otherwise. They wait for Kubernetes more than for a processor.
+const AT_ONCE: usize = 4;
 
 /// Runs `scenarios` against one cluster; the whole `main` of a test binary.
 ///
@@ -59,15 +65,14 @@ fn elsewhere(
 ) -> Result<ExitCode, String> {
     let runtime = Runtime::new().map_err(|error| error.to_string())?;
     let cluster = runtime.block_on(external.cluster())?;
-    let tests = tests(&runtime, &cluster, scenarios);
-    Ok(libtest_mimic::run(arguments, tests).exit_code())
+    Ok(run(&runtime, &cluster, arguments, scenarios))
 }
 
 fn outside(keep: bool) -> Result<ExitCode, String> {
     if !rustix::process::geteuid().is_root() {
         return Err("it needs root, or another cluster by MESH_TEST_KUBECONFIG".to_owned());
     }
-    super::images::ours()?;
+    super::images::binaries()?;
     let tools = Tools::get()?;
     leftovers::sweep();
     let pid = std::process::id();
@@ -159,12 +164,12 @@ fn run_inside(
     let cluster = runtime.block_on(Cluster::start(&tools, &cgroup, port.is_some()))?;
     let seconds = started.elapsed().as_secs_f32();
     eprintln!("kubernetes: a node is ready after {seconds:.1} s");
-    let conclusion = libtest_mimic::run(arguments, tests(&runtime, &cluster, scenarios));
+    let exit_code = run(&runtime, &cluster, arguments, scenarios);
     eprintln!("kubernetes: {}", cluster.memory());
     if let Some(port) = port {
         keep_up(pid, port, &cluster, &tools)?;
     }
-    Ok(conclusion.exit_code())
+    Ok(exit_code)
 }
 
 /// Until somebody ends stage 1.
@@ -178,7 +183,27 @@ fn keep_up(pid: u32, port: u16, cluster: &Cluster, tools: &Tools) -> Result<(), 
     }
 }
 
-fn tests(runtime: &Runtime, cluster: &Cluster, scenarios: Vec<Scenario>) -> Vec<Trial> {
-    let test = |scenario: Scenario| scenario.on(runtime.handle(), cluster);
-    scenarios.into_iter().map(test).collect()
+/// Those that share the cluster, and then those that don't.
+fn run(
+    runtime: &Runtime,
+    cluster: &Cluster,
+    arguments: &Arguments,
+    scenarios: Vec<Scenario>,
+) -> ExitCode {
+    let (exclusive, shared) = scenarios.into_iter().partition(Scenario::is_exclusive);
+    let mut together = arguments.clone();
+    together.test_threads.get_or_insert(AT_ONCE);
+    let mut alone = arguments.clone();
+    alone.test_threads = Some(1);
+    let parts: [(Arguments, Vec<Scenario>); 2] = [(together, shared), (alone, exclusive)];
+    let mut exit_code = ExitCode::SUCCESS;
+    for (arguments, scenarios) in parts {
+        let test = |scenario: Scenario| scenario.on(runtime.handle(), cluster);
+        let mut tests: Vec<_> = scenarios.into_iter().map(test).collect();
+        tests.retain(|test| !arguments.is_filtered_out(test));
+        if !tests.is_empty() && libtest_mimic::run(&arguments, tests).has_failed() {
+            exit_code = ExitCode::FAILURE;
+        }
+    }
+    exit_code
 }

@@ -13,6 +13,7 @@ type Body = Box<dyn FnOnce(Cluster) -> Pin<Box<dyn Future<Output = ()>>> + Send>
 /// A test to be run against a cluster.
 pub struct Scenario {
     name: String,
+    exclusive: bool,
     body: Body,
 }
 
@@ -24,11 +25,30 @@ where
 {
     Scenario {
         name: name.to_owned(),
+        exclusive: false,
         body: Box::new(move |cluster| Box::pin(body(cluster))),
     }
 }
 
+/// One that changes what the others share (the control plane, the API server). Those run when the others have ended, one by one, in the
+/// order in which they are listed; each leaves the mesh as it has found it, but for the last.
+pub fn exclusive<F, T>(name: &str, body: F) -> Scenario
+where
+    F: FnOnce(Cluster) -> T + Send + 'static,
+    T: Future<Output = ()> + 'static,
+{
+    Scenario {
+        exclusive: true,
+        ..scenario(name, body)
+    }
+}
+
 impl Scenario {
+    /// Whether it runs alone.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
     /// For a list of names.
     pub(super) fn listed(self) -> Trial {
         Trial::test(self.name, || Ok(()))
@@ -37,7 +57,7 @@ impl Scenario {
     /// For a run. What it has made is deleted when it has ended; when it has failed, what happened there is told first.
     pub(super) fn on(self, runtime: &Handle, cluster: &Cluster) -> Trial {
         let (runtime, cluster) = (runtime.clone(), cluster.for_scenario());
-        let Self { name, body } = self;
+        let Self { name, body, .. } = self;
         Trial::test(name.clone(), move || {
             let scenario = body(cluster.clone());
             let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(scenario)));

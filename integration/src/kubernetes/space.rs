@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::cluster::Cluster;
 use super::exec::{self, Output};
-use super::manifests;
+use super::{images, manifests};
 use crate::wait;
 
 /// Cold images and a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// Between questions to the API server.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -49,6 +49,14 @@ impl Space {
         space
     }
 
+    /// One that is there already, and stays.
+    pub(super) fn existing(cluster: &Cluster, name: &str) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            name: name.to_owned(),
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -75,12 +83,7 @@ impl Space {
     /// When one is refused.
     pub async fn apply(&self, yaml: &str) {
         let mut text = yaml.replace("$SPACE", &self.name);
-        for name in [
-            "mesh-proxy",
-            "mesh-controller",
-            "mesh-identity",
-            "mesh-test-pod",
-        ] {
+        for name in images::ours() {
             text = text.replace(&format!("$IMAGE/{name}"), &self.cluster.image(name));
         }
         let applied = manifests::apply(&self.client(), &self.name, &text).await;
@@ -136,6 +139,14 @@ impl Space {
         output
             .await
             .unwrap_or_else(|error| panic!("{pod}: {command:?} can't be run ({error})"))
+    }
+
+    /// Runs lines of bash, as [`Cluster::sh`]; the variable `SPACE` is the name of this namespace.
+    ///
+    /// # Panics
+    /// When they take longer than ten minutes.
+    pub async fn sh(&self, lines: &str) -> Output {
+        self.cluster.sh_with(lines, &[("SPACE", &self.name)]).await
     }
 
     /// All that a container has said since it last started.

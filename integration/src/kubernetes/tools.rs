@@ -37,6 +37,7 @@ const COREDNS: Build = Build {
 pub(super) struct Tools {
     kubernetes: PathBuf,
     coredns: PathBuf,
+    busybox: PathBuf,
 }
 
 impl Tools {
@@ -46,6 +47,7 @@ impl Tools {
         Ok(Self {
             kubernetes: KUBERNETES.built()?,
             coredns: COREDNS.built()?,
+            busybox: debian::busybox()?,
         })
     }
 
@@ -54,21 +56,32 @@ impl Tools {
         self.kubernetes.join(name)
     }
 
+    /// Where they are.
+    pub(super) fn kubernetes_folder(&self) -> &Path {
+        &self.kubernetes
+    }
+
     /// The static binary of CoreDNS.
     pub(super) fn coredns(&self) -> PathBuf {
         self.coredns.join("coredns")
     }
 
-    /// Both folders, for the command line of the inner process.
-    pub(super) fn folders(&self) -> [&Path; 2] {
-        [&self.kubernetes, &self.coredns]
+    /// The static binary of busybox.
+    pub(super) fn busybox(&self) -> PathBuf {
+        self.busybox.join("bin/busybox")
+    }
+
+    /// All folders, for the environment of the inner process.
+    pub(super) fn folders(&self) -> [&Path; 3] {
+        [&self.kubernetes, &self.coredns, &self.busybox]
     }
 
     /// The opposite of [`Tools::folders`].
-    pub(super) fn from_folders([kubernetes, coredns]: [PathBuf; 2]) -> Self {
+    pub(super) fn from_folders([kubernetes, coredns, busybox]: [PathBuf; 3]) -> Self {
         Self {
             kubernetes,
             coredns,
+            busybox,
         }
     }
 }

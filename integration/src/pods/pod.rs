@@ -234,16 +234,7 @@ impl Pod {
     pub fn metric(&self, name: &str, labels: &[&str]) -> u64 {
         let metrics = self.0.netns.get(self.addr(ADMIN), "/metrics");
         let metrics = metrics.expect("a proxy that runs has metrics");
-        let values = metrics.lines().filter_map(|line| {
-            let rest = line.strip_prefix(name)?;
-            let (set, value) = rest.rsplit_once(' ')?;
-            let named = set.is_empty() || set.starts_with('{');
-            let wanted = labels.iter().all(|label| set.contains(label));
-            (named && wanted)
-                .then(|| value.parse::<f64>().ok())
-                .flatten()
-        });
-        values.sum::<f64>() as u64
+        crate::metrics::sum(&metrics, name, labels)
     }
 
     /// What its processes and commands have said last.

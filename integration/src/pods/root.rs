@@ -1,7 +1,7 @@
 //! The root folder inside: Debian's programs below, a writable layer in memory above, and our binaries.
 
 use std::env;
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -14,8 +14,8 @@ use crate::binaries;
 
 /// The binaries under test, as they ship.
 const BINARIES: [&str; 3] = ["mesh-proxy", "mesh-controller", "mesh-identity"];
-/// Path of h2spec, which is built and no package; see the Makefile.
-const H2SPEC: &str = "MESH_PODS_H2SPEC";
+/// Paths of programs that are built and no packages, with colons between; see the Makefile.
+const TOOLS: &str = "MESH_PODS_TOOLS";
 /// Where they are inside.
 const BIN: &str = "/mesh/bin";
 /// Devices that programs open.
@@ -45,12 +45,25 @@ pub(super) fn enter_command() -> String {
     format!("nsenter --target {pid} --user --mount --net --pid --root --wd=/")
 }
 
-/// The binaries under test.
-pub(super) fn binaries() -> Result<Vec<(&'static str, PathBuf)>, String> {
-    let find = |name| Ok((name, binaries::find(name, "test-pods")?));
-    let h2spec = env::var_os(H2SPEC).filter(|path| !path.is_empty());
-    let h2spec = h2spec.map(|path| Ok(("h2spec", PathBuf::from(path))));
-    BINARIES.into_iter().map(find).chain(h2spec).collect()
+/// The binaries under test, by name.
+pub(super) fn binaries() -> Result<Vec<(OsString, PathBuf)>, String> {
+    let find = |name| Ok((OsString::from(name), binaries::find(name, "test-pods")?));
+    let tools = tools().into_iter().map(Ok);
+    BINARIES.into_iter().map(find).chain(tools).collect()
+}
+
+/// The programs that were built for this run, by name.
+fn tools() -> Vec<(OsString, PathBuf)> {
+    let paths = env::var_os(TOOLS).unwrap_or_default();
+    let named = |path: PathBuf| Some((path.file_name()?.to_owned(), path));
+    env::split_paths(&paths).filter_map(named).collect()
+}
+
+/// Path inside of a program that is built and no package, if it was built for this run.
+#[must_use]
+pub fn built(name: &str) -> Option<String> {
+    let there = tools().iter().any(|(tool, _)| tool == name);
+    there.then(|| binary(name))
 }
 
 /// Makes the root folder, with `files` from outside bound into it, and changes into it.
@@ -111,7 +124,7 @@ fn tmpfs(path: &Path, options: &str) -> io::Result<()> {
     )?)
 }
 
-fn fill(root: &Path, binaries: &[(&str, PathBuf)]) -> io::Result<()> {
+fn fill(root: &Path, binaries: &[(OsString, PathBuf)]) -> io::Result<()> {
     let at = |path: &str| root.join(path);
     // Stays in memory whole, so that watching files works as on any file system.
     tmpfs(&at("run"), "mode=0755")?;

@@ -6,11 +6,22 @@ use std::process::ExitCode;
 
 use mesh_integration::kubernetes;
 
+mod api_server;
+mod check;
+mod churn;
 mod control_plane;
+mod diagnostics;
+mod getting_started;
+mod identity;
+mod load;
+mod meshed;
 mod node;
 mod pods;
+mod rotation;
 mod services;
 mod tokens;
+mod uninstall;
+mod upgrade;
 
 fn main() -> ExitCode {
     let scenarios = [
@@ -19,6 +30,19 @@ fn main() -> ExitCode {
         pods::scenarios(),
         tokens::scenarios(),
         control_plane::scenarios(),
+        meshed::scenarios(),
+        identity::scenarios(),
+        diagnostics::scenarios(),
+        churn::scenarios(),
+        // Those that run alone, in this order.
+        rotation::scenarios(),
+        api_server::scenarios(),
+        check::scenarios(),
+        upgrade::scenarios(),
+        // After this there is no mesh.
+        uninstall::scenarios(),
+        check::scenarios_without_mesh(),
+        getting_started::scenarios(),
     ];
     kubernetes::main(scenarios.into_iter().flatten().collect())
 }

@@ -1,8 +1,8 @@
 //! Clients that people use, many requests at once: each is answered.
 
-use mesh_integration::pods::{Trial, programs};
+use mesh_integration::pods::{Trial, built, programs};
 
-use crate::way::{Scenario, Two, Way, each_way};
+use crate::way::{Scenario, Two, Way, each_way, unless_built};
 
 const PORTS: [(u16, u16); 2] = [(80, 8080), (81, 8081)];
 
@@ -18,10 +18,19 @@ pub(crate) fn tests() -> Vec<Trial> {
         }),
         ("clients_wrk", wrk),
     ];
-    scenarios
-        .into_iter()
+    let all = scenarios.into_iter();
+    let mut tests: Vec<_> = all
         .flat_map(|(name, scenario)| each_way(name, scenario))
-        .collect()
+        .collect();
+    let http1 = each_way("clients_oha_http1", |way| oha(way, &[], "http://web/"));
+    let http2 = each_way("clients_oha_http2", |way| {
+        oha(way, &["--http2", "-p=20"], "http://web:81/")
+    });
+    tests.extend(unless_built(
+        "oha",
+        http1.into_iter().chain(http2).collect(),
+    ));
+    tests
 }
 
 /// 200 requests of each version of HTTP/1, 50 at once. curl 7.88 can't use an HTTP/2 connection without TLS
@@ -83,4 +92,28 @@ fn wrk(way: Way) {
     for trouble in ["Non-2xx", "Socket errors"] {
         assert!(!said.contains(trouble), "{said}");
     }
+}
+
+/// Which statuses there were and which errors, from its summary.
+fn oha(way: Way, how: &[&str], url: &str) {
+    let two = Two::start(way, programs::nginx(), &PORTS);
+    let oha = built("oha").expect("tests() looked");
+    // Its TLS library wants to read the machine's authorities, and pods have none.
+    let common = [
+        "env",
+        "SSL_CERT_FILE=/dev/null",
+        oha.as_str(),
+        "--no-tui",
+        "--output-format=json",
+        "-n=3000",
+        "-c=20",
+    ];
+    let said = two
+        .client
+        .run(common.into_iter().chain(how.iter().copied()).chain([url]))
+        .ok();
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let statuses = serde_json::json!({ "200": 3000 });
+    assert_eq!(said["statusCodeDistribution"], statuses, "{said}");
+    assert_eq!(said["errorDistribution"], serde_json::json!({}), "{said}");
 }

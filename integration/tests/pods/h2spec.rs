@@ -1,13 +1,9 @@
 //! HTTP/2 by h2spec, which breaks the rules of RFC 9113 one by one.
 
-use std::env::var_os;
+use mesh_integration::pods::{Trial, built, programs};
 
-use mesh_integration::pods::{Trial, programs};
+use crate::way::{Two, Way, each_way, unless_built};
 
-use crate::way::{Two, Way, each_way};
-
-/// Where the ring puts it; made from its Go module, see the Makefile.
-const H2SPEC: &str = "/mesh/bin/h2spec";
 /// All of it, so that nobody leaves out a part unseen.
 const CASES: usize = 146;
 
@@ -21,18 +17,15 @@ struct Exception {
 const EXCEPTIONS: [Exception; 0] = [];
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let built = var_os("MESH_PODS_H2SPEC").is_some_and(|path| !path.is_empty());
-    let tests = each_way("h2spec", h2spec).into_iter();
-    tests
-        .map(|test| test.with_ignored_flag(!built && var_os("CI").is_none()))
-        .collect()
+    unless_built("h2spec", each_way("h2spec", h2spec))
 }
 
 /// In strict mode: also what the RFC only recommends.
 fn h2spec(way: Way) {
     let two = Two::start(way, programs::nginx(), &[(81, 8081)]);
     let host = two.web.ips()[0].to_string();
-    let run = format!("{H2SPEC} --strict -h {host} -p 8081 -j report.xml > said; cat report.xml");
+    let h2spec = built("h2spec").expect("tests() looked");
+    let run = format!("{h2spec} --strict -h {host} -p 8081 -j report.xml > said; cat report.xml");
     let report = two.client.shell(&run).ok();
     let results = results(&report);
     assert_eq!(results.len(), CASES, "{report}");

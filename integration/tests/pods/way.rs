@@ -1,6 +1,8 @@
 //! Who of the two sides is in the mesh, and the pair of pods that most scenarios are about.
 
-use mesh_integration::pods::{Cluster, Pod, Program, Trial};
+use std::env::var_os;
+
+use mesh_integration::pods::{Cluster, Pod, Program, Trial, built};
 
 /// Client and server, meshed or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,13 @@ pub(crate) fn each_way(name: &str, scenario: impl Fn(Way) + Send + Copy + 'stati
     let ways = Way::ALL.into_iter();
     ways.map(|(way_name, way)| one(&format!("{name}::{way_name}"), move || scenario(way)))
         .collect()
+}
+
+/// Leaves out tests of a program that could not be built here; not under CI.
+pub(crate) fn unless_built(program: &str, tests: Vec<Trial>) -> Vec<Trial> {
+    let left_out = built(program).is_none() && var_os("CI").is_none();
+    let tests = tests.into_iter();
+    tests.map(|test| test.with_ignored_flag(left_out)).collect()
 }
 
 /// One test.

@@ -3,12 +3,17 @@
 use crate::{
     control::{ControlAddr, ControlObserver, observe::RecordType},
     metrics::{
-        CertMetrics, Class, DnsMetrics, HttpEndpointMetrics, Labels, Metrics, NoTls, Record,
+        AnswerMetrics, CertMetrics, Class, DnsMetrics, HttpEndpointMetrics, Labels, Metrics, NoTls,
+        Record,
     },
     policy::Target,
 };
-use mesh_identity::certify::{self, CertifyError};
+use mesh_identity::{
+    TrustBundle,
+    certify::{self, CertifyError},
+};
 use std::{
+    convert::Infallible,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -17,6 +22,7 @@ use tonic::Code;
 struct Control {
     dns: Arc<DnsMetrics>,
     http: Arc<HttpEndpointMetrics>,
+    answers: AnswerMetrics,
 }
 
 /// Counts what the client of the service `name` does.
@@ -34,6 +40,7 @@ pub(super) fn observer(
     Arc::new(Control {
         dns: metrics.dns(name),
         http: metrics.http_control(&labels),
+        answers: metrics.answers(&labels),
     })
 }
 
@@ -50,13 +57,40 @@ impl ControlObserver for Control {
         self.http.request();
     }
 
+    fn answered(&self) {
+        self.answers.answered();
+    }
+
     fn response(&self, code: Code, after: Duration) {
+        match code {
+            // We gave it up ourselves, which says nothing about the other side.
+            Code::Cancelled => {}
+            Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Internal
+            | Code::Unknown => self.answers.failed(SystemTime::now()),
+            // That there is none is an answer too.
+            _ => self.answers.answered(),
+        }
         let class = match code {
             Code::Ok | Code::Cancelled => Class::Success,
             _ => Class::Failure,
         };
         let code = u8::try_from(i32::from(code)).unwrap_or(2);
         self.http.response(Some(200), class, Some(code), "", after);
+    }
+}
+
+/// Tells which trust anchors are in force, for as long as it is polled.
+pub(super) async fn trust_anchors(metrics: &Metrics, trust: TrustBundle) -> Infallible {
+    let mut changed = trust.changed();
+    loop {
+        let _told = metrics.trust_anchors(trust.fingerprint());
+        if changed.changed().await.is_err() {
+            // The sender lives in the bundle that we hold.
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -110,6 +110,11 @@ impl ControlClient {
         }))
     }
 
+    /// Connects, if there is no connection; whether it worked, the first to use it finds out.
+    pub async fn warm(&self) {
+        self.0.sender().await.ok();
+    }
+
     /// This client as what [`crate::discovery::Discovery`] and generated clients take.
     pub fn channel(&self) -> Channel {
         channel(self.clone())

@@ -28,6 +28,9 @@ pub trait ControlObserver: Send + Sync + 'static {
     /// A request is about to be sent.
     fn request(&self) {}
 
+    /// A response has begun, and not with an error.
+    fn answered(&self) {}
+
     /// A response ended with `code`, `after` the request was sent; a stream that
     /// we gave up is [`Code::Cancelled`], one without an answer [`Code::Unavailable`].
     fn response(&self, code: Code, after: Duration) {
@@ -71,8 +74,9 @@ impl Exchange {
 
     /// Follows the response's body to its end.
     pub(super) fn follow<B>(mut self, response: http::Response<B>) -> http::Response<Observed<B>> {
-        if let Some(status) = Status::from_header_map(response.headers()) {
-            self.code = status.code();
+        match Status::from_header_map(response.headers()) {
+            Some(status) => self.code = status.code(),
+            None => self.observer.answered(),
         }
         response.map(|inner| Observed {
             inner,

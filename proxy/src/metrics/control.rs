@@ -3,7 +3,10 @@
 use super::{Metrics, labels::Labels, names};
 use ::metrics::{Counter, Gauge};
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -21,6 +24,15 @@ pub enum Record {
 pub struct DnsMetrics {
     srv: [Counter; 2],
     address: [Counter; 2],
+}
+
+/// Whether one client of the control plane gets answers.
+#[derive(Debug)]
+pub struct AnswerMetrics {
+    failing: Gauge,
+    failure: Gauge,
+    /// What `failing` says.
+    is_failing: AtomicBool,
 }
 
 /// This proxy's certificate.
@@ -50,6 +62,23 @@ impl Metrics {
         })
     }
 
+    /// Answers to the client with these labels.
+    pub fn answers(&self, labels: &Labels) -> AnswerMetrics {
+        AnswerMetrics {
+            failing: self.registry.gauge(&names::CONTROL_FAILING, labels),
+            failure: self.registry.gauge(&names::CONTROL_FAILURE, labels),
+            is_failing: AtomicBool::new(false),
+        }
+    }
+
+    /// The anchors in force, for as long as this is held.
+    pub fn trust_anchors(&self, fingerprint: String) -> Gauge {
+        let labels = Labels::new().with("sha256", fingerprint);
+        let gauge = self.registry.gauge(&names::TRUST_ANCHORS, &labels);
+        gauge.set(1.0);
+        gauge
+    }
+
     /// The proxy's certificate.
     pub fn certificate(&self) -> Arc<CertMetrics> {
         let none = Labels::new();
@@ -74,6 +103,23 @@ impl DnsMetrics {
             Record::Address => &self.address,
         };
         counters[usize::from(!found)].increment(1);
+    }
+}
+
+impl AnswerMetrics {
+    /// There was an answer.
+    pub fn answered(&self) {
+        if self.is_failing.swap(false, Ordering::Relaxed) {
+            self.failing.set(0.0);
+        }
+    }
+
+    /// At `now` there was none, or it was that the service can't answer.
+    pub fn failed(&self, now: SystemTime) {
+        self.failure.set(seconds(now));
+        if !self.is_failing.swap(true, Ordering::Relaxed) {
+            self.failing.set(seconds(now));
+        }
     }
 }
 

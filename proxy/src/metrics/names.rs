@@ -118,6 +118,13 @@ families! {
         "Time when this proxy's current mTLS identity certificate was last updated.");
     CERT_REFRESHES = counter("control_identity_cert_refreshes_total",
         "The total number of times this proxy's mTLS identity certificate has been refreshed by the Identity provider.");
+    // The same: ours.
+    CONTROL_FAILING = gauge("control_failing_since_timestamp_seconds",
+        "Since when the control plane has answered no request of this client (seconds since the UNIX epoch); 0 while it does.");
+    CONTROL_FAILURE = gauge("control_failure_timestamp_seconds",
+        "When a request of this client last failed (seconds since the UNIX epoch); 0 if none has.");
+    TRUST_ANCHORS = gauge("control_identity_trust_anchors_info",
+        "1 for the SHA-256 of the trust anchors in force.");
     // The process.
     BUILD_INFO = gauge("proxy_build_info", "Proxy build info.");
     RUSTLS_INFO = gauge("rustls_info", "Proxy TLS info.");

@@ -29,6 +29,8 @@ fn bad_values_are_named() {
         ("--cluster-networks", "10.0.0.0/33"),
         ("--stream-queue", "0"),
         ("--log", "loud"),
+        ("--serve", "destination,webhook"),
+        ("--identity-addr", "mesh-identity"),
     ];
     for (flag, value) in cases {
         let error = parse(&[flag, value]).expect_err("a bad value");

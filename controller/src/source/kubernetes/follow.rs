@@ -6,10 +6,12 @@ use super::{
     freshness::Freshness,
 };
 use crate::{
+    events::{Note, Recorder, Severity},
     metrics,
     model::object::{Change, Kind, ObjectKey},
     source::convert::{Convert, Converted},
 };
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt as _, runtime::watcher::Event};
 use serde::de::DeserializeOwned;
 use std::{
@@ -24,6 +26,8 @@ pub(super) struct Follower {
     kind: Kind,
     freshness: Freshness,
     changes: mpsc::Sender<Update>,
+    /// Where an object's author hears of what is wrong with it.
+    events: Recorder,
     /// Objects that there were when last heard of.
     known: HashSet<ObjectKey>,
     /// Objects of the list that is being read.
@@ -38,11 +42,17 @@ pub(super) struct Follower {
 struct Unwanted;
 
 impl Follower {
-    pub(super) fn new(kind: Kind, freshness: Freshness, changes: mpsc::Sender<Update>) -> Self {
+    pub(super) fn new(
+        kind: Kind,
+        freshness: Freshness,
+        changes: mpsc::Sender<Update>,
+        events: Recorder,
+    ) -> Self {
         Self {
             kind,
             freshness,
             changes,
+            events,
             known: HashSet::new(),
             listed: None,
             faulty: HashMap::new(),
@@ -92,15 +102,19 @@ impl Follower {
         Ok(())
     }
 
-    async fn apply<K: Convert>(&mut self, key: ObjectKey, object: K) -> Result<(), Unwanted> {
+    async fn apply<K>(&mut self, key: ObjectKey, object: K) -> Result<(), Unwanted>
+    where
+        K: Convert + Resource<DynamicType = ()>,
+    {
+        let about = object.object_ref(&());
         let change = match object.convert() {
             Ok(Converted { object, warnings }) => {
-                self.report(&key, &warnings);
+                self.report(&key, &warnings, about);
                 object.map_or_else(|| Change::Delete(key.clone()), Change::Apply)
             }
             Err(invalid) => {
                 let text = format!("it can't be used, its last good state stays: {invalid}");
-                self.report(&key, &[text]);
+                self.report(&key, &[text], about);
                 return Ok(());
             }
         };
@@ -110,7 +124,7 @@ impl Follower {
 
     async fn delete(&mut self, key: ObjectKey) -> Result<(), Unwanted> {
         self.known.remove(&key);
-        self.report(&key, &[]);
+        self.report(&key, &[], ObjectReference::default());
         self.send(Update::Change(Change::Delete(key))).await
     }
 
@@ -139,8 +153,9 @@ impl Follower {
         }
     }
 
-    /// Says what is wrong with an object, when that is new.
-    fn report(&mut self, key: &ObjectKey, faults: &[String]) {
+    /// Says what is wrong with an object, when that is new: in the log, and on the
+    /// object.
+    fn report(&mut self, key: &ObjectKey, faults: &[String], about: ObjectReference) {
         let before = match faults {
             [] => self.faulty.remove(key),
             faults => {
@@ -151,6 +166,12 @@ impl Follower {
                 }
                 for fault in faults {
                     tracing::warn!(object = %key, "{fault}");
+                    self.events.tell(Note {
+                        about: about.clone(),
+                        severity: Severity::Warning,
+                        reason: "InvalidConfiguration",
+                        text: fault.clone(),
+                    });
                 }
                 before
             }

@@ -7,7 +7,8 @@
 //! connection that died without a word shows too.
 //!
 //! An answer that refuses a watch becomes an error here. kube-rs (4.2) would take
-//! its text for events, line by line.
+//! its text for events, line by line. And one that ends at once would be asked for
+//! again at once, for ever: a watch that follows another too closely is held back.
 
 use super::kind_at;
 use crate::{metrics, model::object::Kind};
@@ -18,18 +19,21 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::core::Status;
 use parking_lot::Mutex;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt::Write as _,
     future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tower::{BoxError, Service};
 
 /// Answers that refuse something are short.
 const LARGEST_REFUSAL: usize = 64 * 1024;
+/// Between two watches of the same objects.
+const APART: Duration = Duration::from_millis(500);
 /// A watch that comes back at once is not worth a line in the log.
 const BRIEF: usize = 1;
 
@@ -40,6 +44,8 @@ pub(crate) struct Freshness(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     kinds: Mutex<BTreeMap<Kind, State>>,
+    /// When the next watch of a path may begin.
+    turns: Mutex<HashMap<String, Instant>>,
     /// For people; empty when all is well.
     text: watch::Sender<String>,
 }
@@ -63,6 +69,7 @@ impl Default for Freshness {
     fn default() -> Self {
         Self(Arc::new(Shared {
             kinds: Mutex::default(),
+            turns: Mutex::default(),
             text: watch::Sender::default(),
         }))
     }
@@ -70,7 +77,7 @@ impl Default for Freshness {
 
 impl Freshness {
     /// An attempt to list or watch failed.
-    pub(super) fn failed(&self, kind: Kind, why: String) {
+    pub(crate) fn failed(&self, kind: Kind, why: String) {
         let mut kinds = self.0.kinds.lock();
         let state = kinds.entry(kind).or_default();
         let stale = state.stale.get_or_insert_with(|| Stale {
@@ -104,8 +111,17 @@ impl Freshness {
         self.tell(&kinds);
     }
 
+    /// When a watch of this path may begin that was answered now.
+    fn turn(&self, path: &str) -> Instant {
+        let mut turns = self.0.turns.lock();
+        let now = Instant::now();
+        let turn = turns.get(path).map_or(now, |turn| now.max(*turn));
+        turns.insert(path.to_owned(), turn + APART);
+        turn
+    }
+
     /// All objects of a kind are known.
-    pub(super) fn listed(&self, kind: Kind) {
+    pub(crate) fn listed(&self, kind: Kind) {
         let mut kinds = self.0.kinds.lock();
         let state = kinds.entry(kind).or_default();
         state.listed = true;
@@ -177,17 +193,22 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (watch, kind) = (is_watch(request.uri()), kind_at(request.uri().path()));
+        let watch = is_watch(request.uri());
         let freshness = self.freshness.clone();
+        let path = request.uri().path().to_owned();
         let response = self.inner.call(request);
         Box::pin(async move {
             let response = response.await.map_err(Into::into)?;
-            match kind {
-                _ if !watch => {}
-                _ if !response.status().is_success() => return Err(refusal(response).await),
-                Some(kind) => freshness.watching(kind),
-                None => {}
+            if !watch {
+                return Ok(response);
             }
+            if !response.status().is_success() {
+                return Err(refusal(response).await);
+            }
+            if let Some(kind) = kind_at(&path) {
+                freshness.watching(kind);
+            }
+            tokio::time::sleep_until(freshness.turn(&path)).await;
             Ok(response)
         })
     }

@@ -91,9 +91,21 @@ async fn an_object_of_no_use_is_dropped_and_a_bad_one_kept() {
     let mut api = Watched::listed(&["a", "b"]).await;
     let watch = api.watch("10").await;
     watch.send(&added(slice_of_no_service("a", 11)));
-    let mut bad = slice("b", 12);
-    bad["endpoints"][0]["addresses"][0] = "nowhere".into();
-    watch.send(&added(bad));
+    let bad = |version| {
+        let mut bad = slice("b", version);
+        bad["endpoints"][0]["addresses"][0] = "nowhere".into();
+        bad
+    };
+    watch.send(&added(bad(12)));
+    watch.send(&added(bad(14)));
     watch.send(&added(slice("c", 13)));
     api.expect(&["-a", "+c"]).await;
+    // Their authors hear of it, once.
+    assert_eq!(api.note().await.about.name.as_deref(), Some("a"));
+    let note = api.note().await;
+    assert_eq!(note.about.name.as_deref(), Some("b"));
+    assert_eq!(note.about.kind.as_deref(), Some("EndpointSlice"));
+    assert_eq!(note.about.uid.as_deref(), Some("u-b"));
+    assert!(note.text.contains("nowhere"), "{}", note.text);
+    api.expect_no_note();
 }

@@ -7,15 +7,6 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-fn of_files(files: Vec<PathBuf>) -> Args {
-    Args {
-        files,
-        connect: None,
-        name: None,
-        trust_anchors: PathBuf::new(),
-    }
-}
-
 fn name(account: &str) -> IdentityName {
     IdentityName::new(account, "shop", "mesh", "cluster.local").unwrap()
 }
@@ -65,11 +56,10 @@ async fn a_workload_has_to_prove_who_it_is() {
 fn root_and_issuer_are_described() {
     let dir = tempfile::tempdir().unwrap();
     ca::create_root_and_issuer(dir.path(), &ca::Options::default()).unwrap();
-    let files = vec![
-        dir.path().join(ca::TRUST_ANCHORS),
-        dir.path().join(ca::ISSUER_CERTIFICATE),
-    ];
-    let text = run(&of_files(files)).unwrap();
+    let files = [ca::TRUST_ANCHORS, ca::ISSUER_CERTIFICATE];
+    let text: String = files
+        .map(|name| file(&dir.path().join(name)).unwrap())
+        .concat();
     assert!(text.contains("subject   CN=root.cluster.local\n"), "{text}");
     assert!(
         text.contains("subject   CN=identity.cluster.local\n  issuer    CN=root.cluster.local\n"),
@@ -83,16 +73,66 @@ fn a_file_without_certificate_is_named() {
     let dir = tempfile::tempdir().unwrap();
     ca::create_root_and_issuer(dir.path(), &ca::Options::default()).unwrap();
     let key = dir.path().join(ca::ISSUER_KEY);
-    let error = run(&of_files(vec![key])).unwrap_err().to_string();
+    let error = file(&key).unwrap_err().to_string();
     assert!(
         error.ends_with("issuer.key holds no PEM certificate"),
         "{error}"
     );
-    let error = run(&of_files(vec!["/no/such".into()]))
-        .unwrap_err()
-        .to_string();
+    let error = file(Path::new("/no/such")).unwrap_err().to_string();
     assert!(
         error.starts_with("cannot read /no/such: No such file"),
         "{error}"
     );
+}
+
+fn args(line: &[&str]) -> Args {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+    let line = std::iter::once(&"show").chain(line);
+    <Line as clap::Parser>::try_parse_from(line).unwrap().args
+}
+
+#[test]
+fn pods_are_told_from_files() {
+    let pods = |line: &[&str]| {
+        let pods = args(line).pods().unwrap();
+        pods.map(|pods| pods.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(pods(&["identity/ca.crt"]), None);
+    assert_eq!(pods(&["./pod/web.crt"]), None);
+    assert_eq!(pods(&["pod/web-0"]), Some(vec!["pod/web-0".to_owned()]));
+    assert_eq!(
+        pods(&["-n", "shop", "web-0", "deploy/api"]),
+        Some(vec!["pod/web-0".to_owned(), "deploy/api".to_owned()])
+    );
+    assert_eq!(pods(&["-l", "app=web"]), Some(Vec::new()));
+    assert!(args(&["-n", "shop", "ca/x"]).pods().is_err());
+}
+
+/// What somebody who expects `account` sees of the workload `web`.
+async fn seen(account: &str, trust: TrustBundle, addr: SocketAddr) -> witness::Seen {
+    let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+    witness::see(stream, &name(account), trust).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_a_pod_serves_is_seen_whether_it_verifies_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let addr = serve_web(dir.path()).await;
+    let pem = std::fs::read_to_string(dir.path().join(ca::TRUST_ANCHORS)).unwrap();
+    let trust = TrustBundle::from_pem(&pem).unwrap();
+    let good = seen("web", trust.clone(), addr).await;
+    assert_eq!(good.verdict, Ok(()));
+    assert!(good.leaf.is_some());
+    let other = seen("api", trust, addr).await;
+    assert!(other.verdict.unwrap_err().contains("api.shop"), "the name");
+    let strange = tempfile::tempdir().unwrap();
+    let made = ca::create_root_and_issuer(strange.path(), &ca::Options::default()).unwrap();
+    let strange = TrustBundle::from_pem(&made.root.pem()).unwrap();
+    let unknown = seen("web", strange, addr).await;
+    assert_eq!(unknown.leaf, good.leaf);
+    assert!(unknown.verdict.is_err());
 }

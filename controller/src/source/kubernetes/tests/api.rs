@@ -1,7 +1,10 @@
 //! An API server that does what a test says, request by request.
 
 use super::super::{Events, Freshness, collect::Update, follow::Follower, resource};
-use crate::model::object::{Change, Kind};
+use crate::{
+    events::{Note, Recorder},
+    model::object::{Change, Kind},
+};
 use bytes::Bytes;
 use futures::stream;
 use http::{Request, Response};
@@ -21,6 +24,7 @@ pub(super) struct Watched {
     api: Handle<Request<Body>, Answer>,
     updates: mpsc::Receiver<Update>,
     text: watch::Receiver<String>,
+    notes: mpsc::Receiver<Note>,
 }
 
 /// An open watch.
@@ -43,8 +47,14 @@ impl Watched {
         let events = Events::new(Api::<EndpointSlice>::all(client), "", resource(kind));
         let (changes, updates) = mpsc::channel(100);
         let text = freshness.text();
-        tokio::spawn(Follower::new(kind, freshness, changes).run(events));
-        Self { api, updates, text }
+        let (recorder, notes) = Recorder::channel();
+        tokio::spawn(Follower::new(kind, freshness, changes, recorder).run(events));
+        Self {
+            api,
+            updates,
+            text,
+            notes,
+        }
     }
 
     /// The same after a first list, version 10.
@@ -128,6 +138,15 @@ impl Watched {
         assert!(self.updates.try_recv().is_err());
     }
 
+    /// What is told on an object next.
+    pub(super) async fn note(&mut self) -> Note {
+        self.notes.recv().await.expect("a note")
+    }
+
+    pub(super) fn expect_no_note(&mut self) {
+        assert!(self.notes.try_recv().is_err());
+    }
+
     /// What people are told.
     pub(super) fn text(&self) -> String {
         self.text.borrow().clone()
@@ -151,7 +170,7 @@ fn list(version: &str, next: &str, items: &[Value]) -> String {
 pub(super) fn slice(name: &str, version: u32) -> Value {
     json!({
         "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "addressType": "IPv4",
-        "metadata": {"name": name, "namespace": "shop", "resourceVersion": version.to_string(),
+        "metadata": {"name": name, "namespace": "shop", "uid": format!("u-{name}"), "resourceVersion": version.to_string(),
             "labels": {"kubernetes.io/service-name": "web"}},
         "ports": [{"name": "", "port": 80}],
         "endpoints": [{"addresses": ["10.0.0.1"]}],
