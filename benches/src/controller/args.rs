@@ -41,9 +41,12 @@ pub struct Args {
     /// Nodes that they are spread over
     #[arg(long, value_name = "N", value_parser = number(1))]
     pub nodes: Option<usize>,
-    /// Proxies that watch, each with 22 streams over two connections
+    /// Proxies that watch, each over two connections
     #[arg(long, value_name = "N", value_parser = number(1))]
     pub proxies: Option<usize>,
+    /// Services that each proxy sends to, one of them the same for all: four streams each, and two more
+    #[arg(long, value_name = "N", value_parser = number(1))]
+    pub targets: Option<usize>,
     /// Write the figures there as well
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -91,7 +94,7 @@ impl Args {
             namespaces: self.namespaces.unwrap_or(20),
             nodes: self.nodes.unwrap_or(100),
             proxies: self.proxies.unwrap_or(proxies),
-            targets: 5,
+            targets: self.targets.unwrap_or(5),
         };
         let (changes, common, bursts, heartbeats, idle) = if self.smoke {
             (5, 3, 1, 20, 1)

@@ -272,7 +272,10 @@ fn memory(settings: &Settings, findings: &Findings) -> Vec<Figure> {
         ),
         Figure::new(
             "watcher",
-            "memory for a proxy (two connections, 22 streams)",
+            format!(
+                "memory for a proxy (two connections, {} streams)",
+                shape.streams() / shape.proxies
+            ),
             each(memory.objects, memory.watched, shape.proxies),
             "kB",
         ),

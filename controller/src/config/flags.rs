@@ -175,9 +175,6 @@ pub struct Flags {
     /// Give endpoints in the client's zone ten times the weight
     #[arg(long, env = "MESH_CONTROLLER_PREFER_LOCAL_ZONE")]
     prefer_local_zone: bool,
-    /// Updates that may wait for a slow client before its stream is ended
-    #[arg(long, env = "MESH_CONTROLLER_STREAM_QUEUE", default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    stream_queue: u32,
     /// Identity service to ask for a certificate, by address or DNS name; needed
     /// to serve destinations and policies on anything but loopback
     #[arg(long, env = "MESH_CONTROLLER_IDENTITY_ADDR", value_name = "HOST:PORT", requires_all = ["identity_token", "trust_anchors"])]
@@ -277,7 +274,6 @@ impl From<Flags> for Config {
             ipv6: !flags.disable_ipv6,
             h2_upgrade: !flags.disable_h2_upgrade,
             prefer_local_zone: flags.prefer_local_zone,
-            stream_queue: flags.stream_queue as usize,
             ..Self::new(source)
         }
     }

@@ -22,6 +22,7 @@ mod events;
 mod follow;
 mod freshness;
 mod mirror;
+mod share;
 
 #[cfg(test)]
 mod tests;

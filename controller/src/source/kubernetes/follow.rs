@@ -4,6 +4,7 @@ use super::{
     collect::Update,
     events::{Events, Failure},
     freshness::Freshness,
+    share::Shared,
 };
 use crate::{
     events::{Note, Recorder, Severity},
@@ -36,6 +37,7 @@ pub(super) struct Follower {
     /// hash): it is said once, not at each heartbeat.
     faulty: HashMap<ObjectKey, u64>,
     hasher: RandomState,
+    shared: Shared,
 }
 
 /// Nobody wants the changes any more.
@@ -57,6 +59,7 @@ impl Follower {
             listed: None,
             faulty: HashMap::new(),
             hasher: RandomState::new(),
+            shared: Shared::default(),
         }
     }
 
@@ -110,6 +113,7 @@ impl Follower {
         let change = match object.convert() {
             Ok(Converted { object, warnings }) => {
                 self.report(&key, &warnings, about);
+                let object = object.map(|object| self.shared.object(object));
                 object.map_or_else(|| Change::Delete(key.clone()), Change::Apply)
             }
             Err(invalid) => {
