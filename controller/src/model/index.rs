@@ -208,9 +208,12 @@ impl Index {
     }
 }
 
-/// Namespace and name of those who have an address, in order: nearly always one.
+/// Namespace and name of an object.
+type Name = (Arc<str>, Arc<str>);
+
+/// Those who have an address, in order: nearly always one.
 #[derive(Debug, Default)]
-struct ByIp(HashMap<IpAddr, Vec<(Arc<str>, Arc<str>)>>);
+struct ByIp(HashMap<IpAddr, Vec<Name>>);
 
 impl ByIp {
     fn first(&self, ip: IpAddr) -> Option<(&str, &str)> {
