@@ -40,6 +40,13 @@ endurance: ## Prove that nothing is dropped (ARGS="outage|restart|rotate|churn|a
 bench: bench-build ## Measure against HAProxy, nginx and Envoy, no root needed (ARGS="--quick --filter grpc --json FILE")
 	@$(BINARIES)/bench $(ARGS)
 
+# The figures that are kept are in benches/results: `make bench-controller ARGS="--results benches/results"`.
+.PHONY: bench-controller
+bench-controller: ## Measure the controller with 2 000 Services and proxies, no root needed (ARGS="--quick --json FILE", or --smoke)
+	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh-controller --bin mesh-controller
+	@$(CARGO) build $(LOCKED) --profile $(PROFILE) -p mesh-bench --bin bench-controller
+	@$(BINARIES)/bench-controller $(ARGS)
+
 # A moment of every kind of load with every peer, so that the harness can't rot; its figures mean nothing.
 .PHONY: bench-smoke
 bench-smoke: bench-build $(OHA) ## Check that the benchmark works, in under 3 minutes

@@ -12,6 +12,7 @@ pub mod app;
 pub mod args;
 pub mod callgrind;
 pub mod case;
+pub mod controller;
 pub mod cost;
 pub mod footprint;
 pub mod load;

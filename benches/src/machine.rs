@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -164,6 +165,19 @@ fn processor_times() -> Option<(f64, f64)> {
     let ticks = ticks.get(..8)?;
     let all: f64 = ticks.iter().sum();
     Some((all - ticks[3] - ticks[4], all))
+}
+
+/// Thousands of connections are thousands of files, here and in what is started from here.
+///
+/// # Errors
+/// When the system refuses, which it has no reason to.
+pub fn raise_file_limit() -> Result<(), rustix::io::Errno> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit)
 }
 
 /// Sleeps.

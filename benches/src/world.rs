@@ -90,7 +90,9 @@ fn fetch_envoy(folder: &Path) -> Result<String, String> {
     status.success().then_some(package).ok_or_else(failed)
 }
 
-fn commit() -> String {
+/// The commit of the checkout that this runs in; empty outside of one.
+#[must_use]
+pub fn commit() -> String {
     let git = Command::new("git")
         .args(["describe", "--always", "--dirty"])
         .stderr(Stdio::null())

@@ -6,6 +6,7 @@ use crate::{
         BalancingPolicy, LeastRequest, PeakEwma, Random, RoundRobin, WatchRequest,
         balancing_policy::Kind, balancing_server,
     },
+    grpc::frames::{self, Unframed},
     hub::Hub,
     metrics::Rpc,
     model::{
@@ -57,13 +58,13 @@ impl Balancing {
 
 #[tonic::async_trait]
 impl balancing_server::Balancing for Balancing {
-    type WatchStream = Updates<BalancingPolicy>;
+    type WatchStream = Unframed<BalancingPolicy>;
 
     async fn watch(
         &self,
         request: Request<WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        Rpc::WatchBalancing.answered(self.choices(request.get_ref()).map(Response::new))
+        Rpc::WatchBalancing.answered(self.choices(request.get_ref()).map(frames::response))
     }
 }
 

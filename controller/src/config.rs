@@ -99,8 +99,6 @@ pub struct Config {
     pub h2_upgrade: bool,
     /// Give endpoints in the client's zone ten times the weight.
     pub prefer_local_zone: bool,
-    /// Updates that may wait for a slow client before its stream is ended.
-    pub stream_queue: usize,
     /// Streams that one connection may have open.
     pub max_streams: u32,
     /// Connections that one server may have open.
@@ -144,7 +142,6 @@ impl Config {
             ipv6: true,
             h2_upgrade: true,
             prefer_local_zone: false,
-            stream_queue: 100,
             max_streams: 10_000,
             max_connections: 10_000,
             credentials: None,

@@ -8,6 +8,7 @@ mod update;
 
 use crate::{
     context::Context,
+    grpc::frames::{self, Unframed},
     hub::Hub,
     metrics::Rpc,
     model::{
@@ -90,21 +91,21 @@ impl Destination {
 
 #[tonic::async_trait]
 impl destination_server::Destination for Destination {
-    type GetStream = Updates<Update>;
-    type GetProfileStream = Updates<DestinationProfile>;
+    type GetStream = Unframed<Update>;
+    type GetProfileStream = Unframed<DestinationProfile>;
 
     async fn get(
         &self,
         request: Request<GetDestination>,
     ) -> Result<Response<Self::GetStream>, Status> {
-        Rpc::Get.answered(self.endpoints(request.get_ref()).map(Response::new))
+        Rpc::Get.answered(self.endpoints(request.get_ref()).map(frames::response))
     }
 
     async fn get_profile(
         &self,
         request: Request<GetDestination>,
     ) -> Result<Response<Self::GetProfileStream>, Status> {
-        Rpc::GetProfile.answered(self.profile(request.get_ref()).map(Response::new))
+        Rpc::GetProfile.answered(self.profile(request.get_ref()).map(frames::response))
     }
 }
 

@@ -5,6 +5,8 @@
 //! (design.md, "Settled details"). Without a certificate of our own, the others
 //! are refused in the handshake.
 
+pub(crate) mod frames;
+
 use crate::config::Config;
 use futures::Stream;
 use mesh_identity::{
@@ -130,9 +132,10 @@ impl<A: GrpcService, B: GrpcService + NamedService> Service<Request<Body>> for B
 
     fn call(&mut self, request: Request<Body>) -> Answer {
         let service = request.uri().path().split('/').nth(1);
-        match service == Some(B::NAME) {
+        let answer = match service == Some(B::NAME) {
             true => self.1.call(request),
             false => self.0.call(request),
-        }
+        };
+        Box::pin(async move { answer.await.map(frames::put_in_place) })
     }
 }

@@ -7,6 +7,8 @@
 //! the questions it concerns, never across an await, and streams read their
 //! answer without it. A question is forgotten when its last subscriber is gone.
 
+mod watches;
+
 use crate::{
     metrics,
     model::{
@@ -17,12 +19,13 @@ use crate::{
         object::Change,
         outbound::OutboundQuery,
         profile::ProfileQuery,
-        query::{Dependency, Query, Touched},
+        query::{Query, Touched},
     },
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::watch;
+use watches::{Watch, Watches};
 
 /// The current answer to a question; `None` while its object is not there.
 pub(crate) type Answer<Q> = Option<Arc<<Q as Query>::View>>;
@@ -117,8 +120,7 @@ impl Hub {
             return found;
         }
         let entry = Watch::new(&query, &state.index);
-        let receiver = entry.sender.subscribe();
-        Q::watches(&mut Watching(state)).insert(query, entry);
+        let receiver = Q::watches(&mut Watching(state)).insert(query, entry);
         metrics::watched(state.watched());
         receiver
     }
@@ -127,85 +129,11 @@ impl Hub {
 impl State {
     /// How many questions are kept up to date.
     fn watched(&self) -> usize {
-        self.endpoints.by_query.len()
-            + self.profiles.by_query.len()
-            + self.outbound.by_query.len()
-            + self.inbound.by_query.len()
-            + self.balancing.by_query.len()
-    }
-}
-
-/// All watches of one kind of question.
-#[derive(Debug)]
-pub(crate) struct Watches<Q: Query> {
-    by_query: HashMap<Q, Watch<Q>>,
-    /// Sweep when the map has grown to this size, so that the cost of finding
-    /// abandoned questions is spread over the ones asked.
-    sweep_at: usize,
-}
-
-#[derive(Debug)]
-struct Watch<Q: Query> {
-    sender: watch::Sender<Answer<Q>>,
-    dependency: Dependency,
-}
-
-const SMALLEST_SWEEP: usize = 64;
-
-impl<Q: Query> Watch<Q> {
-    fn new(query: &Q, index: &Index) -> Self {
-        Self {
-            sender: watch::Sender::new(query.view(index).map(Arc::new)),
-            dependency: query.dependency(index),
-        }
-    }
-
-    fn refresh(&mut self, query: &Q, index: &Index) {
-        self.dependency = query.dependency(index);
-        let new = query.view(index);
-        self.sender.send_if_modified(|answer| {
-            let changed = answer.as_deref() != new.as_ref();
-            if changed {
-                *answer = new.map(Arc::new);
-            }
-            changed
-        });
-    }
-}
-
-impl<Q: Query> Watches<Q> {
-    fn new() -> Self {
-        Self {
-            by_query: HashMap::new(),
-            sweep_at: SMALLEST_SWEEP,
-        }
-    }
-
-    fn find(&self, query: &Q) -> Option<watch::Receiver<Answer<Q>>> {
-        Some(self.by_query.get(query)?.sender.subscribe())
-    }
-
-    fn insert(&mut self, query: Q, watch: Watch<Q>) {
-        if self.by_query.len() >= self.sweep_at {
-            self.sweep();
-        }
-        self.by_query.insert(query, watch);
-    }
-
-    fn sweep(&mut self) {
-        self.by_query
-            .retain(|_, watch| watch.sender.receiver_count() > 0);
-        self.sweep_at = (self.by_query.len() * 2).max(SMALLEST_SWEEP);
-    }
-
-    /// Works out again what the changes may have altered.
-    fn refresh(&mut self, index: &Index, touched: &Touched) {
-        self.sweep();
-        for (query, watch) in &mut self.by_query {
-            if touched.concerns(&watch.dependency) {
-                watch.refresh(query, index);
-            }
-        }
+        self.endpoints.len()
+            + self.profiles.len()
+            + self.outbound.len()
+            + self.inbound.len()
+            + self.balancing.len()
     }
 }
 

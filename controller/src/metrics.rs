@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 
 const STREAMS: &str = "mesh_controller_streams";
 const REQUESTS: &str = "mesh_controller_requests_total";
-const OVERFLOWS: &str = "mesh_controller_stream_overflows_total";
 const WATCHES: &str = "mesh_controller_watches";
 const OBJECTS: &str = "mesh_controller_objects";
 const SOURCE_ERRORS: &str = "mesh_controller_source_errors_total";
@@ -38,11 +37,6 @@ pub fn install_metrics() -> Option<PrometheusHandle> {
 pub(crate) fn describe() {
     describe_gauge!(STREAMS, Unit::Count, "Update streams open, by rpc");
     describe_counter!(REQUESTS, Unit::Count, "Requests, by rpc and gRPC code");
-    describe_counter!(
-        OVERFLOWS,
-        Unit::Count,
-        "Streams ended because the client stopped reading, by rpc"
-    );
     describe_gauge!(WATCHES, Unit::Count, "Distinct questions being watched");
     describe_gauge!(OBJECTS, Unit::Count, "Objects in the model, by kind");
     describe_counter!(
@@ -123,10 +117,6 @@ impl OpenStream {
     pub(crate) fn new(rpc: Rpc) -> Self {
         gauge!(STREAMS, "rpc" => rpc.name()).increment(1);
         Self(rpc)
-    }
-
-    pub(crate) fn overflowed(&self) {
-        counter!(OVERFLOWS, "rpc" => self.0.name()).increment(1);
     }
 }
 

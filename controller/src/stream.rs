@@ -1,53 +1,37 @@
 //! One stream of updates to one client.
 //!
-//! A task turns each new answer into a message and puts it in a bounded queue
-//! that the gRPC server drains as fast as the client reads. A client that has
-//! stopped reading must cost a bounded amount of memory, and must not go on
-//! with an old view for ever: when its queue is full the stream ends with
-//! RESOURCE_EXHAUSTED, after what was queued, and is counted. The client then
-//! asks again and starts from a fresh snapshot. Shutdown ends a stream with OK,
-//! which clients take as "connect again, elsewhere".
+//! A client is told when it reads: the gRPC server asks for the next message when the
+//! connection has room for it, and that message is then made of the newest answer. So
+//! a client that is slow, or has stopped reading, costs no memory, holds nobody up,
+//! and hears of everything that it has missed in one message when it reads on. With
+//! tens of thousands of streams that is also why none has a task or a queue of its
+//! own. That a client is gone without a word shows in the pings of its connection.
+//! Shutdown ends a stream with OK, which clients take as "connect again, elsewhere".
 
 use crate::metrics::{OpenStream, Rpc};
 use futures::Stream;
 use std::{
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context, Poll},
 };
-use tokio::sync::{mpsc, watch};
-use tonic::Status;
+use tokio::sync::watch;
 
 /// What every stream is given.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// Messages that may wait for the client.
-    pub(crate) queue: usize,
     /// Turns true when the controller is shutting down.
     pub(crate) shutdown: watch::Receiver<bool>,
 }
 
-/// The messages of one stream, then its end.
-#[derive(Debug)]
-pub(crate) struct Updates<T> {
-    messages: mpsc::Receiver<T>,
-    error: Arc<OnceLock<Status>>,
-    failed: bool,
-}
+/// The messages of one stream.
+pub(crate) struct Updates<T>(Pin<Box<dyn Stream<Item = T> + Send>>);
 
 impl<T> Stream for Updates<T> {
-    type Item = Result<T, Status>;
+    type Item = T;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.messages.poll_recv(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
-            Poll::Ready(None) if self.failed => Poll::Ready(None),
-            Poll::Ready(None) => {
-                self.failed = true;
-                Poll::Ready(self.error.get().cloned().map(Err))
-            }
-        }
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.as_mut().poll_next(cx)
     }
 }
 
@@ -56,35 +40,54 @@ impl<T> Stream for Updates<T> {
 pub(crate) fn start<A, I>(
     rpc: Rpc,
     limits: &Limits,
-    mut answers: watch::Receiver<A>,
-    mut translate: impl FnMut(&A) -> I + Send + 'static,
+    answers: watch::Receiver<A>,
+    translate: impl FnMut(&A) -> I + Send + 'static,
 ) -> Updates<I::Item>
 where
     A: Send + Sync + 'static,
-    I: IntoIterator<Item: Send + 'static>,
+    I: IntoIterator<Item: Send + 'static, IntoIter: Send> + 'static,
 {
-    let (sender, messages) = mpsc::channel(limits.queue.max(1));
-    let error = Arc::new(OnceLock::new());
-    let updates = Updates {
-        messages,
-        error: error.clone(),
-        failed: false,
+    let source = Source {
+        answers,
+        shutdown: limits.shutdown.clone(),
+        translate,
+        told: None::<I::IntoIter>,
+        _open: OpenStream::new(rpc),
     };
-    let open = OpenStream::new(rpc);
-    let first = translate(&answers.borrow_and_update());
-    let mut fits = enqueue(&sender, first);
-    let shutdown = limits.shutdown.clone();
-    tokio::spawn(async move {
-        while fits && next_change(&sender, &mut answers, shutdown.clone()).await {
-            let messages = translate(&answers.borrow_and_update());
-            fits = enqueue(&sender, messages);
+    Updates(Box::pin(futures::stream::unfold(source, Source::next)))
+}
+
+/// Where the messages of a stream come from.
+struct Source<A, F, M> {
+    answers: watch::Receiver<A>,
+    shutdown: watch::Receiver<bool>,
+    translate: F,
+    /// Messages of the last answer that are left; none before the first.
+    told: Option<M>,
+    _open: OpenStream,
+}
+
+impl<A, F, I> Source<A, F, I::IntoIter>
+where
+    F: FnMut(&A) -> I,
+    I: IntoIterator,
+{
+    async fn next(mut self) -> Option<(I::Item, Self)> {
+        loop {
+            if let Some(told) = &mut self.told {
+                if let Some(message) = told.next() {
+                    return Some((message, self));
+                }
+                tokio::select! {
+                    biased;
+                    _ = self.shutdown.wait_for(|down| *down) => return None,
+                    changed = self.answers.changed() => changed.ok()?,
+                }
+            }
+            let messages = (self.translate)(&self.answers.borrow_and_update());
+            self.told = Some(messages.into_iter());
         }
-        if !fits && !sender.is_closed() {
-            open.overflowed();
-            let _ = error.set(overflow(rpc));
-        }
-    });
-    updates
+    }
 }
 
 /// For answers of which the client needs the latest: makes a message of each
@@ -99,33 +102,6 @@ pub(crate) fn latest<V: PartialEq, T>(
         last = Some(new.clone());
         Some(message(new))
     }
-}
-
-/// Queues messages; false when one did not fit.
-fn enqueue<T>(sender: &mpsc::Sender<T>, messages: impl IntoIterator<Item = T>) -> bool {
-    let mut messages = messages.into_iter();
-    messages.all(|message| sender.try_send(message).is_ok())
-}
-
-/// Waits for a new answer; false when the stream has to end.
-async fn next_change<A, T>(
-    sender: &mpsc::Sender<T>,
-    answers: &mut watch::Receiver<A>,
-    mut shutdown: watch::Receiver<bool>,
-) -> bool {
-    tokio::select! {
-        biased;
-        _ = shutdown.wait_for(|down| *down) => false,
-        () = sender.closed() => false,
-        changed = answers.changed() => changed.is_ok(),
-    }
-}
-
-fn overflow(rpc: Rpc) -> Status {
-    Status::resource_exhausted(format!(
-        "{} ended: the client has stopped reading its updates; ask again for a fresh snapshot",
-        rpc.name()
-    ))
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use std::process::{Command, ExitCode};
 
 use clap::Parser as _;
 use mesh_bench::args::Args;
+use mesh_bench::machine::raise_file_limit;
 use mesh_bench::report::Report;
 use mesh_bench::{app, run, world};
 use mesh_integration::pods::{self, Place};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Written inside, read outside: the name of the folder of this run.
 const LATEST: &str = ".latest";
@@ -64,7 +64,7 @@ fn outside(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn inside(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
-    raise_limit()?;
+    raise_file_limit()?;
     tell_logs_on_panic();
     let settings = args.settings()?;
     let findings = run::run(&settings)?;
@@ -80,16 +80,6 @@ fn inside(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     } else {
         ExitCode::SUCCESS
     })
-}
-
-/// Thousands of connections are thousands of files, here and in the proxies.
-fn raise_limit() -> Result<(), rustix::io::Errno> {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let limit = Rlimit {
-        current: maximum,
-        maximum,
-    };
-    setrlimit(Resource::Nofile, limit)
 }
 
 /// The pods' builder panics when something does not start; what that has said is gone with the namespaces.

@@ -176,9 +176,6 @@ pub struct Flags {
     /// Give endpoints in the client's zone ten times the weight
     #[arg(long, env = "MESH_CONTROLLER_PREFER_LOCAL_ZONE")]
     prefer_local_zone: bool,
-    /// Updates that may wait for a slow client before its stream is ended
-    #[arg(long, env = "MESH_CONTROLLER_STREAM_QUEUE", default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    stream_queue: u32,
     /// Identity service to ask for a certificate, by address or DNS name; needed
     /// to serve destinations and policies on anything but loopback
     #[arg(long, env = "MESH_CONTROLLER_IDENTITY_ADDR", value_name = "HOST:PORT", requires_all = ["identity_token", "trust_anchors"])]

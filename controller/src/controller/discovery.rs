@@ -181,7 +181,6 @@ impl Servers {
 
     fn limits(&self) -> Limits {
         Limits {
-            queue: self.config.stream_queue,
             shutdown: self.stop.clone(),
         }
     }

@@ -86,25 +86,19 @@ fn add(view: &EndpointsView, which: impl Fn(&SocketAddr, &Endpoint) -> bool) -> 
 
 /// One endpoint in the API's form.
 pub(super) fn weighted(address: SocketAddr, endpoint: &Endpoint) -> WeightedAddr {
-    let labels = endpoint
-        .labels
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), v.clone()));
-    let mesh = endpoint.mesh.as_ref();
+    let labels = endpoint.labels();
     WeightedAddr {
         addr: Some(address.into()),
         weight: endpoint.weight,
-        metric_labels: labels.chain(endpoint.owner.clone()).collect(),
-        tls_identity: mesh.and_then(|mesh| mesh.identity.as_deref()).map(identity),
-        protocol_hint: mesh.map(hint),
+        metric_labels: labels.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        tls_identity: endpoint.identity().map(identity),
+        protocol_hint: endpoint.mesh.as_ref().map(hint),
         ..WeightedAddr::default()
     }
 }
 
-fn identity(name: &str) -> TlsIdentity {
-    let name = DnsLikeIdentity {
-        name: name.to_owned(),
-    };
+fn identity(name: String) -> TlsIdentity {
+    let name = DnsLikeIdentity { name };
     TlsIdentity {
         strategy: Some(Strategy::DnsLikeIdentity(name.clone())),
         server_name: Some(name),

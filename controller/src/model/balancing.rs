@@ -61,6 +61,6 @@ impl Query for BalancingQuery {
     }
 
     fn dependency(&self, _: &Index) -> Dependency {
-        Dependency::namespace(&self.namespace)
+        Dependency::service(&self.namespace, &self.service)
     }
 }

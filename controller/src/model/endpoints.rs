@@ -17,6 +17,7 @@ use super::{
 use std::{
     collections::{BTreeMap, HashSet},
     net::SocketAddr,
+    sync::Arc,
 };
 
 /// The endpoints of one service port for clients on one node.
@@ -58,7 +59,7 @@ impl Query for EndpointsQuery {
     }
 
     fn dependency(&self, _: &Index) -> Dependency {
-        Dependency::namespace(&self.service.namespace)
+        Dependency::service(&self.service.namespace, &self.service.name)
     }
 }
 
@@ -74,7 +75,10 @@ impl EndpointsQuery {
         let zone = index.zone_of(self.node.as_deref());
         let mut candidates = self.candidates(index, service);
         if service.node_local {
-            candidates.retain(|c| c.endpoint.node.is_some() && c.endpoint.node == self.node);
+            candidates.retain(|c| {
+                let node = c.endpoint.node.as_deref();
+                node.is_some() && node == self.node.as_deref()
+            });
         }
         if let Some(zone) = zone {
             prefer_hinted(&mut candidates, zone);
@@ -87,7 +91,7 @@ impl EndpointsQuery {
                 let locality = Locality::of(zone, endpoint.zone.as_deref());
                 (
                     address,
-                    index.endpoint(pod, address, endpoint.zone.as_deref(), Some(locality)),
+                    index.endpoint(pod, address, endpoint.zone.as_ref(), Some(locality)),
                 )
             });
         resolved.collect()
@@ -105,7 +109,7 @@ impl EndpointsQuery {
             });
             let asked = ready.filter(|endpoint| match &self.service.hostname {
                 None => true,
-                hostname => endpoint.hostname == *hostname,
+                Some(hostname) => endpoint.hostname.as_deref() == Some(hostname),
             });
             candidates.extend(asked.flat_map(|endpoint| {
                 let address = |ip: &_| SocketAddr::new(*ip, target);
@@ -118,7 +122,7 @@ impl EndpointsQuery {
 }
 
 impl Index {
-    fn pod_behind(&self, endpoint: &SliceEndpoint, namespace: &str) -> Option<&Pod> {
+    fn pod_behind(&self, endpoint: &SliceEndpoint, namespace: &str) -> Option<&Arc<Pod>> {
         self.pod(namespace, endpoint.pod.as_deref()?)
     }
 
@@ -156,7 +160,7 @@ fn prefer_hinted(candidates: &mut Vec<Candidate<'_>>, zone: &str) {
     {
         return;
     }
-    let hinted = |candidate: &Candidate<'_>| candidate.endpoint.hints.iter().any(|z| z == zone);
+    let hinted = |candidate: &Candidate<'_>| candidate.endpoint.hints.iter().any(|z| **z == *zone);
     if candidates.iter().any(hinted) {
         candidates.retain(hinted);
     }

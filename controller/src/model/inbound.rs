@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 /// Who may connect where no policy object says otherwise.
 ///
 /// Linkerd's names and meanings (features.md 1.7).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DefaultPolicy {
     /// Anyone.
     #[default]
@@ -107,11 +107,12 @@ impl Query for InboundQuery {
         let namespace = index
             .namespace(&self.namespace)
             .and_then(|n| n.default_policy);
-        let policy = pod
+        let pod_says = &pod.template;
+        let policy = pod_says
             .default_policy
             .or(namespace)
             .unwrap_or(index.settings.default_policy);
-        let policy = match pod.identity_ports.contains(self.port) {
+        let policy = match pod_says.identity_ports.contains(self.port) {
             true => policy.authenticated(),
             false => policy,
         };
@@ -119,13 +120,13 @@ impl Query for InboundQuery {
             opaque: index.pod_port_is_opaque(pod, self.port),
             policy,
             authorizations: authorizations(policy, &index.settings.cluster_networks),
-            probes: pod.probes.get(&self.port).cloned().unwrap_or_default(),
+            probes: pod_says.probes.get(&self.port).cloned().unwrap_or_default(),
             probe_networks: index.settings.probe_networks.clone(),
         })
     }
 
     fn dependency(&self, _: &Index) -> Dependency {
-        Dependency::namespace(&self.namespace)
+        Dependency::pod(&self.namespace, &self.pod)
     }
 }
 

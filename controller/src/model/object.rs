@@ -11,6 +11,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     net::IpAddr,
+    sync::Arc,
 };
 
 /// A change of one object, as a source reports it.
@@ -29,7 +30,7 @@ pub(crate) enum Change {
 pub(crate) enum Object {
     Namespace(Namespace),
     Node(Node),
-    Pod(Box<Pod>),
+    Pod(Arc<Pod>),
     Service(Box<Service>),
     Slice(Slice),
 }
@@ -37,17 +38,13 @@ pub(crate) enum Object {
 impl Object {
     pub(crate) fn key(&self) -> ObjectKey {
         let (kind, namespace, name) = match self {
-            Self::Namespace(object) => (Kind::Namespace, "", &object.name),
-            Self::Node(object) => (Kind::Node, "", &object.name),
-            Self::Pod(object) => (Kind::Pod, object.namespace.as_str(), &object.name),
-            Self::Service(object) => (Kind::Service, object.namespace.as_str(), &object.name),
-            Self::Slice(object) => (Kind::EndpointSlice, object.namespace.as_str(), &object.name),
+            Self::Namespace(object) => (Kind::Namespace, "", &*object.name),
+            Self::Node(object) => (Kind::Node, "", &*object.name),
+            Self::Pod(object) => (Kind::Pod, &*object.namespace, &*object.name),
+            Self::Service(object) => (Kind::Service, &*object.namespace, &*object.name),
+            Self::Slice(object) => (Kind::EndpointSlice, &*object.namespace, &*object.name),
         };
-        ObjectKey {
-            kind,
-            namespace: namespace.to_owned(),
-            name: name.clone(),
-        }
+        ObjectKey::new(kind, namespace, name)
     }
 }
 
@@ -61,12 +58,32 @@ pub(crate) enum Kind {
     EndpointSlice,
 }
 
+impl Kind {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Namespace,
+        Self::Node,
+        Self::Pod,
+        Self::Service,
+        Self::EndpointSlice,
+    ];
+}
+
 /// Names one object; `namespace` is empty for cluster-wide kinds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ObjectKey {
     pub(crate) kind: Kind,
     pub(crate) namespace: String,
     pub(crate) name: String,
+}
+
+impl ObjectKey {
+    pub(crate) fn new(kind: Kind, namespace: &str, name: &str) -> Self {
+        Self {
+            kind,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for ObjectKey {
@@ -95,15 +112,22 @@ pub(crate) struct Node {
 }
 
 /// A workload.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pod {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Tells pods of one name apart; only the API server gives it.
     pub(crate) uid: Option<Box<str>>,
-    pub(crate) labels: BTreeMap<String, String>,
     /// Empty until the pod has an address, and again once it has ended.
     pub(crate) ips: Vec<IpAddr>,
+    pub(crate) template: Arc<PodTemplate>,
+}
+
+/// What pods made from one template have in common, and a source may keep once
+/// for all of them: of a pod in a cluster it is nearly everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct PodTemplate {
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) service_account: String,
     /// Kind in lower case and name, for metric labels: `("deployment", "web")`.
     pub(crate) owner: Option<(String, String)>,
@@ -120,7 +144,7 @@ pub(crate) struct Pod {
 }
 
 /// What is known of a meshed pod's proxy.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Proxy {
     /// Namespace of the control plane that the proxy belongs to.
     pub(crate) control_plane: String,
@@ -199,9 +223,9 @@ impl AppProtocol {
 /// Part of a service's endpoints.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Slice {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    pub(crate) service: String,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) service: Arc<str>,
     /// Name and number of each TCP port.
     pub(crate) ports: Vec<(String, u16)>,
     pub(crate) endpoints: Vec<SliceEndpoint>,
@@ -212,13 +236,13 @@ pub(crate) struct Slice {
 pub(crate) struct SliceEndpoint {
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) ready: bool,
-    pub(crate) hostname: Option<String>,
-    pub(crate) node: Option<String>,
-    pub(crate) zone: Option<String>,
+    pub(crate) hostname: Option<Box<str>>,
+    pub(crate) node: Option<Arc<str>>,
+    pub(crate) zone: Option<Arc<str>>,
     /// Zones whose clients this endpoint is meant for.
-    pub(crate) hints: Vec<String>,
+    pub(crate) hints: Vec<Arc<str>>,
     /// The pod behind it, in the slice's namespace.
-    pub(crate) pod: Option<String>,
+    pub(crate) pod: Option<Box<str>>,
     /// Which pod of that name.
     pub(crate) pod_uid: Option<Box<str>>,
 }

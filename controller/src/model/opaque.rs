@@ -24,7 +24,11 @@ use super::{
 impl Index {
     /// Is this port of a pod opaque?
     pub(crate) fn pod_port_is_opaque(&self, pod: &Pod, port: u16) -> bool {
-        let pod_says = pod.opaque_ports.as_ref().map(|ports| ports.contains(port));
+        let pod_says = pod
+            .template
+            .opaque_ports
+            .as_ref()
+            .map(|ports| ports.contains(port));
         let annotated = self
             .services_with_opaque_ports(&pod.namespace)
             .filter_map(|service| Some((service, service.opaque_ports.as_ref()?)));
@@ -70,11 +74,11 @@ impl Index {
             && service
                 .selector
                 .iter()
-                .all(|(k, v)| pod.labels.get(k) == Some(v));
+                .all(|(k, v)| pod.template.labels.get(k) == Some(v));
         service.ports.iter().filter_map(move |service_port| {
             let target = match &service_port.target {
                 TargetPort::Number(number) => Some(*number),
-                TargetPort::Name(name) => pod.named_ports.get(name).copied(),
+                TargetPort::Name(name) => pod.template.named_ports.get(name).copied(),
             };
             let by_selector = selected && target == Some(port);
             let leads = by_selector || self.slices_lead_to(service, &service_port.name, pod, port);
@@ -107,7 +111,7 @@ impl Index {
                 .endpoints
                 .iter()
                 .filter_map(|endpoint| endpoint.pod.as_deref());
-            pods.filter_map(move |pod| Some((self.pod(&service.namespace, pod)?, target?)))
+            pods.filter_map(move |pod| Some((&**self.pod(&service.namespace, pod)?, target?)))
         })
     }
 }

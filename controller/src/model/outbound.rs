@@ -84,11 +84,12 @@ impl Query for OutboundQuery {
 
     fn dependency(&self, index: &Index) -> Dependency {
         match self {
-            Self::Service(name) => Dependency::namespace(&name.namespace),
-            Self::Address(address) => Dependency {
-                namespace: index.service_at(address.ip()).map(|s| s.namespace.clone()),
-                address: Some(address.ip()),
-            },
+            Self::Service(name) => Dependency::service(&name.namespace, &name.name),
+            Self::Address(address) => {
+                let service = index.service_at(address.ip());
+                let service = service.map(|s| Dependency::service(&s.namespace, &s.name));
+                service.unwrap_or_default().at(address.ip())
+            }
         }
     }
 }

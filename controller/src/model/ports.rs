@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A set of ports: single ones and ranges.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PortSet(Vec<(u16, u16)>);
 
 /// An entry that is no port, range of ports or known port name.

@@ -11,7 +11,7 @@ use super::{
     object::Service,
     query::{Dependency, Query},
 };
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The target of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,17 +52,29 @@ impl Query for ProfileQuery {
 
     fn dependency(&self, index: &Index) -> Dependency {
         match self {
-            Self::Service(name) => Dependency::namespace(&name.namespace),
-            Self::Address(address) => {
-                let service = index.service_at(address.ip()).map(|s| &s.namespace);
-                let pod = || index.pod_at(address.ip()).map(|pod| &pod.namespace);
-                Dependency {
-                    namespace: service.or_else(pod).cloned(),
-                    address: Some(address.ip()),
+            Self::Service(name) => {
+                let mut dependency = Dependency::service(&name.namespace, &name.name);
+                if let Some(address) = name.hostname.as_ref().and_then(|_| address(index, name)) {
+                    let at = of_address(index, address.ip());
+                    dependency.objects.extend(at.objects);
+                    dependency.address = at.address;
                 }
+                dependency
             }
+            Self::Address(address) => of_address(index, address.ip()),
         }
     }
+}
+
+fn of_address(index: &Index, ip: IpAddr) -> Dependency {
+    let service = index.service_at(ip);
+    let service = service.map(|s| Dependency::service(&s.namespace, &s.name));
+    let pod = || {
+        index
+            .pod_at(ip)
+            .map(|p| Dependency::pod(&p.namespace, &p.name))
+    };
+    service.or_else(pod).unwrap_or_default().at(ip)
 }
 
 fn at_address(index: &Index, address: SocketAddr) -> ProfileView {
@@ -72,7 +84,7 @@ fn at_address(index: &Index, address: SocketAddr) -> ProfileView {
     match index.pod_at(address.ip()) {
         None => ProfileView::Unknown { address },
         Some(pod) => ProfileView::Pod {
-            namespace: pod.namespace.clone(),
+            namespace: pod.namespace.to_string(),
             address,
             endpoint: index.endpoint(Some(pod), address, None, None),
             opaque: index.pod_port_is_opaque(pod, address.port()),
@@ -87,19 +99,19 @@ fn named(index: &Index, name: &ServiceName) -> Option<ProfileView> {
     }
     match &name.hostname {
         None => Some(of_service(index, service, name.port)),
-        Some(hostname) => of_hostname(index, service, hostname, name.port),
+        Some(_) => Some(at_address(index, address(index, name)?)),
     }
 }
 
 /// One pod of a headless service, whether it is ready or not: the client has
 /// asked for this one and no other.
-fn of_hostname(index: &Index, service: &Service, hostname: &str, port: u16) -> Option<ProfileView> {
+fn address(index: &Index, name: &ServiceName) -> Option<SocketAddr> {
+    let service = index.service(&name.namespace, &name.name)?;
     index.slices(service).find_map(|slice| {
-        let target = slice.target_port(service.port(port), port)?;
+        let target = slice.target_port(service.port(name.port), name.port)?;
         let mut endpoints = slice.endpoints.iter();
-        let endpoint = endpoints.find(|e| e.hostname.as_deref() == Some(hostname))?;
-        let address = SocketAddr::new(*endpoint.addresses.first()?, target);
-        Some(at_address(index, address))
+        let endpoint = endpoints.find(|e| e.hostname.as_deref() == name.hostname.as_deref())?;
+        Some(SocketAddr::new(*endpoint.addresses.first()?, target))
     })
 }
 

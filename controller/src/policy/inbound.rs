@@ -3,6 +3,7 @@
 use super::{DETECT_TIMEOUT, duration};
 use crate::{
     context::Workload,
+    grpc::frames::{self, Unframed},
     hub::Hub,
     metrics::Rpc,
     model::inbound::{Authorization, InboundQuery, InboundView},
@@ -59,7 +60,7 @@ impl Inbound {
 
 #[tonic::async_trait]
 impl InboundServerPolicies for Inbound {
-    type WatchPortStream = Updates<Server>;
+    type WatchPortStream = Unframed<Server>;
 
     async fn get_port(&self, request: Request<PortSpec>) -> Result<Response<Server>, Status> {
         Rpc::GetPort.answered(self.get(request.get_ref()).map(Response::new))
@@ -69,7 +70,7 @@ impl InboundServerPolicies for Inbound {
         &self,
         request: Request<PortSpec>,
     ) -> Result<Response<Self::WatchPortStream>, Status> {
-        Rpc::WatchPort.answered(self.watch(request.get_ref()).map(Response::new))
+        Rpc::WatchPort.answered(self.watch(request.get_ref()).map(frames::response))
     }
 }
 

@@ -5,6 +5,7 @@ mod tuning;
 
 use crate::{
     destination::{authority, unknown_name, unknown_service},
+    grpc::frames::{self, Unframed},
     hub::Hub,
     metrics::Rpc,
     model::{authority::Authority, outbound::OutboundQuery},
@@ -73,7 +74,7 @@ impl Outbound {
 
 #[tonic::async_trait]
 impl OutboundPolicies for Outbound {
-    type WatchStream = Updates<OutboundPolicy>;
+    type WatchStream = Unframed<OutboundPolicy>;
 
     async fn get(&self, request: Request<TrafficSpec>) -> Result<Response<OutboundPolicy>, Status> {
         Rpc::GetOutbound.answered(self.get(request.get_ref()).map(Response::new))
@@ -83,7 +84,7 @@ impl OutboundPolicies for Outbound {
         &self,
         request: Request<TrafficSpec>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        Rpc::WatchOutbound.answered(self.watch(request.get_ref()).map(Response::new))
+        Rpc::WatchOutbound.answered(self.watch(request.get_ref()).map(frames::response))
     }
 }
 

@@ -24,6 +24,7 @@ mod follow;
 mod freshness;
 mod last_good;
 mod mirror;
+mod share;
 
 #[cfg(test)]
 mod tests;

@@ -34,12 +34,6 @@ pub(super) const CATEGORY: Category = Category {
         )
         .retried(),
         Check::new(
-            "control-plane-streams",
-            "proxies take the controller's updates",
-            streams,
-        )
-        .warns(),
-        Check::new(
             "control-plane-clock",
             "clocks of the control plane and of this machine agree",
             clocks,
@@ -82,20 +76,6 @@ fn complaints(ok: bool, text: &str) -> Option<String> {
     let lines = text.trim().lines();
     let lines: Vec<_> = lines.skip(usize::from(ok)).collect();
     (!ok || !lines.is_empty()).then(|| lines.join("\n"))
-}
-
-fn streams(snapshot: &Snapshot) -> Finding {
-    let answers = answers(snapshot, Some("destination"))?.into_iter();
-    nothing_wrong(answers.filter_map(|(pod, probe)| {
-        let metrics = probe.metrics.as_ref().ok()?;
-        let ended = metrics.sum("mesh_controller_stream_overflows_total");
-        (ended > 0.0).then(|| {
-            format!(
-                "{}: it has ended {ended} streams whose proxies did not read them",
-                named(pod)
-            )
-        })
-    }))
 }
 
 fn clocks(snapshot: &Snapshot) -> Finding {

@@ -21,9 +21,4 @@ impl Metrics {
     pub(crate) fn value(&self, name: &str) -> Option<f64> {
         self.all(name).next().map(|sample| sample.value)
     }
-
-    /// The sum over all label sets; 0 when there is none.
-    pub(crate) fn sum(&self, name: &str) -> f64 {
-        self.all(name).map(|sample| sample.value).sum()
-    }
 }

@@ -50,7 +50,6 @@ impl From<Flags> for Config {
             ipv6: !flags.disable_ipv6,
             h2_upgrade: !flags.disable_h2_upgrade,
             prefer_local_zone: flags.prefer_local_zone,
-            stream_queue: flags.stream_queue as usize,
             ..Self::new(source)
         }
     }

@@ -29,7 +29,6 @@ fn bad_values_are_named() {
         ("--default-inbound-policy", "open"),
         ("--opaque-ports", "25,smtp"),
         ("--cluster-networks", "10.0.0.0/33"),
-        ("--stream-queue", "0"),
         ("--log", "loud"),
         ("--serve", "destination,webhook"),
         ("--identity-addr", "mesh-identity"),
@@ -47,11 +46,12 @@ fn bad_values_are_named() {
 
 #[test]
 fn the_variable_behind_a_bad_value_is_found() {
-    let error = Flags::try_parse_from(["mesh-controller", "--source", "x", "--stream-queue", "0"]);
+    let error =
+        Flags::try_parse_from(["mesh-controller", "--source", "x", "--policy-addr", "8090"]);
     let variable = variable_of(&error.expect_err("a bad value"));
     assert_eq!(
         variable.as_deref(),
-        Some(std::ffi::OsStr::new("MESH_CONTROLLER_STREAM_QUEUE"))
+        Some(std::ffi::OsStr::new("MESH_CONTROLLER_POLICY_ADDR"))
     );
 }
 

@@ -1,13 +1,13 @@
 //! What is said of a change.
 
 use super::*;
-use std::collections::BTreeMap;
 
 fn view(endpoints: &[(&str, u32)]) -> Answer<EndpointsQuery> {
     let endpoint = |weight| Endpoint {
         weight,
-        labels: BTreeMap::new(),
-        owner: None,
+        zone: None,
+        locality: None,
+        pod: None,
         mesh: None,
     };
     let endpoints = endpoints

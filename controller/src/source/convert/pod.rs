@@ -5,7 +5,7 @@
 //! labelled by hand, with no proxy to answer, would then refuse every client.
 
 use super::{super::annotations::Annotations, Converted, Invalid, ip, name, namespace};
-use crate::model::object::{Object, Pod, Proxy};
+use crate::model::object::{Object, Pod, PodTemplate, Proxy};
 use k8s_openapi::{
     api::core::v1::{self, Container, PodSpec, PodStatus},
     apimachinery::pkg::{apis::meta::v1::OwnerReference, util::intstr::IntOrString},
@@ -13,6 +13,7 @@ use k8s_openapi::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 /// The namespace of the control plane that injected the pod's proxy.
@@ -34,11 +35,7 @@ pub(super) fn convert(pod: v1::Pod) -> Result<Converted, Invalid> {
     let named_ports = named_ports(&spec);
     let named = |name: &str| named_ports.get(name).copied();
     let labels = pod.metadata.labels.clone().unwrap_or_default();
-    let object = Pod {
-        namespace: namespace(&pod.metadata),
-        name: name(&pod.metadata)?,
-        uid: pod.metadata.uid.map(Into::into),
-        ips: ips(&spec, &status)?,
+    let template = PodTemplate {
         owner: owner(pod.metadata.owner_references.as_deref(), &labels),
         proxy: proxy(&spec, &labels, &mut annotations),
         opaque_ports: annotations.ports("opaque-ports", named),
@@ -47,17 +44,26 @@ pub(super) fn convert(pod: v1::Pod) -> Result<Converted, Invalid> {
             .ports("proxy-require-identity-inbound-ports", named)
             .unwrap_or_default(),
         probes: probes(&spec),
-        service_account: spec
-            .service_account_name
-            .filter(|account| !account.is_empty())
-            .unwrap_or_else(|| "default".to_owned()),
+        service_account: account(&spec).to_owned(),
         labels,
         named_ports,
     };
+    let object = Pod {
+        namespace: namespace(&pod.metadata).into(),
+        name: name(&pod.metadata)?.into(),
+        uid: pod.metadata.uid.clone().map(Into::into),
+        ips: ips(&spec, &status)?,
+        template: Arc::new(template),
+    };
     Ok(Converted {
-        object: Some(Object::Pod(Box::new(object))),
+        object: Some(Object::Pod(Arc::new(object))),
         warnings: annotations.warnings,
     })
+}
+
+fn account(spec: &PodSpec) -> &str {
+    let account = spec.service_account_name.as_deref();
+    account.filter(|name| !name.is_empty()).unwrap_or("default")
 }
 
 /// A pod that has ended may still show an address that is another's by now;

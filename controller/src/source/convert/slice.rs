@@ -46,9 +46,9 @@ pub(super) fn convert(slice: EndpointSlice) -> Result<Converted, Invalid> {
     }
     let object = Slice {
         ports: ports(slice.ports.unwrap_or_default())?,
-        namespace,
-        name,
-        service,
+        namespace: namespace.into(),
+        name: name.into(),
+        service: service.into(),
         endpoints,
     };
     Ok(Converted {
@@ -90,10 +90,14 @@ fn endpoint(
         addresses: addresses(&format!("{field}.addresses"), &endpoint.addresses, family)?,
         // Unknown means ready, says the API.
         ready: endpoint.conditions.and_then(|c| c.ready).unwrap_or(true),
-        hostname: endpoint.hostname,
-        node: endpoint.node_name,
-        zone: endpoint.zone,
-        hints: hints.into_iter().flatten().map(|hint| hint.name).collect(),
+        hostname: endpoint.hostname.map(Into::into),
+        node: endpoint.node_name.map(Into::into),
+        zone: endpoint.zone.map(Into::into),
+        hints: hints
+            .into_iter()
+            .flatten()
+            .map(|hint| hint.name.into())
+            .collect(),
         pod,
         pod_uid: pod_uid.flatten(),
     })
@@ -124,7 +128,7 @@ fn pod(
     target: ObjectReference,
     namespace: &str,
     warnings: &mut Vec<Warning>,
-) -> Option<(String, Option<Box<str>>)> {
+) -> Option<(Box<str>, Option<Box<str>>)> {
     let pod = target
         .name
         .filter(|_| target.kind.as_deref() == Some("Pod"))?;
@@ -135,5 +139,5 @@ fn pod(
         )));
     }
     let uid = target.uid.map(Into::into);
-    elsewhere.is_none().then_some((pod, uid))
+    elsewhere.is_none().then_some((pod.into(), uid))
 }

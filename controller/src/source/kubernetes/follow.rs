@@ -6,6 +6,7 @@ use super::{
     faults::Faults,
     freshness::Freshness,
     last_good::LastGood,
+    share::Shared,
 };
 use crate::{
     events::Recorder,
@@ -31,6 +32,7 @@ pub(super) struct Follower {
     /// Values that annotations had before they made no sense.
     last_good: LastGood,
     faults: Faults,
+    shared: Shared,
 }
 
 /// Nobody wants the changes any more.
@@ -51,6 +53,7 @@ impl Follower {
             listed: None,
             last_good: LastGood::default(),
             faults: Faults::new(events),
+            shared: Shared::default(),
         }
     }
 
@@ -105,6 +108,7 @@ impl Follower {
             Ok(Converted { object, warnings }) => {
                 let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
                 self.report(&key, &warnings, about);
+                let object = object.map(|object| self.shared.object(object));
                 object.map_or_else(|| Change::Delete(key.clone()), Change::Apply)
             }
             Err(invalid) => {

@@ -1,5 +1,5 @@
 use super::complaints;
-use crate::check::snapshot::{Answer, Metrics};
+use crate::check::snapshot::Answer;
 use crate::check::tests::world::World;
 use crate::check::tests::{Break, assert_broken};
 
@@ -26,10 +26,6 @@ pub(in crate::check) const BREAKS: &[Break] = &[
             world.component("injector").ready = Err("port 9990: connection refused".to_owned());
         },
     ),
-    ("control-plane-streams", "it has ended 3 streams", |world| {
-        let text = "mesh_controller_stream_overflows_total{rpc=\"Get\"} 1\nmesh_controller_stream_overflows_total{rpc=\"WatchPort\"} 2\n";
-        world.component("destination").metrics = Ok(Metrics::new(text.to_owned()));
-    }),
     ("control-plane-clock", "its clock is 30 s ahead", |world| {
         ahead(world, 30)
     }),
