@@ -63,7 +63,7 @@ bench-build:
 
 # Rings that need more than the toolchain come last; each target says what it lacks.
 # The third wants root, Go and minutes, which CI has to have.
-RINGS := test-unit test-pods $(if $(CI),test-kubernetes)
+RINGS := test-unit test-pods test-kubernetes
 
 .PHONY: test
 test: $(RINGS) ## Run every test ring
