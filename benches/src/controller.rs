@@ -18,3 +18,4 @@ pub mod report;
 pub mod run;
 pub mod template;
 pub mod watcher;
+pub mod webhook;

@@ -81,6 +81,8 @@ pub struct Settings {
     pub heartbeats: usize,
     /// Time in which nothing happens, in seconds.
     pub idle: u64,
+    /// Pods that the webhook is asked about.
+    pub reviews: usize,
 }
 
 impl Args {
@@ -96,12 +98,12 @@ impl Args {
             proxies: self.proxies.unwrap_or(proxies),
             targets: self.targets.unwrap_or(5),
         };
-        let (changes, common, bursts, heartbeats, idle) = if self.smoke {
-            (5, 3, 1, 20, 1)
+        let (changes, common, bursts, heartbeats, idle, reviews) = if self.smoke {
+            (5, 3, 1, 20, 1, 20)
         } else if self.quick {
-            (100, 20, 3, 500, 10)
+            (100, 20, 3, 500, 10, 2000)
         } else {
-            (500, 100, 10, 2000, 30)
+            (500, 100, 10, 2000, 30, 10_000)
         };
         Settings {
             shape,
@@ -111,6 +113,7 @@ impl Args {
             burst: 100.min(shape.services - 1),
             heartbeats,
             idle,
+            reviews,
         }
     }
 }

@@ -185,7 +185,7 @@ fn metadata(metadata: serde_json::Value) -> String {
         .to_string()
 }
 
-fn namespace(index: usize) -> String {
+pub(super) fn namespace(index: usize) -> String {
     format!("team-{index:02}")
 }
 

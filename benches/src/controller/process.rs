@@ -39,6 +39,15 @@ pub enum ProcessError {
     Io(#[from] io::Error),
 }
 
+/// What a process is for.
+#[derive(Clone, Copy, Debug)]
+pub enum Role {
+    /// Tells proxies.
+    Destination,
+    /// Gives pods their proxies.
+    Injector,
+}
+
 /// A controller that serves on loopback; killed when dropped.
 #[derive(Debug)]
 pub struct Controller {
@@ -49,6 +58,8 @@ pub struct Controller {
     pub destination: SocketAddr,
     /// Of the policies.
     pub policy: SocketAddr,
+    /// Of the injection webhook.
+    pub injector: SocketAddr,
     /// Of `/metrics`.
     pub admin: SocketAddr,
 }
@@ -60,18 +71,25 @@ impl Controller {
     /// When it can't be started, or is not ready in time.
     pub async fn start(
         program: &Path,
+        role: Role,
         api: &ApiServer,
         folder: &Path,
     ) -> Result<Self, ProcessError> {
-        let [destination, policy, admin] = free_ports()?;
+        let [destination, policy, injector, admin] = free_ports()?;
+        let serve = match role {
+            Role::Destination => "destination",
+            Role::Injector => "injector",
+        };
         let (kubeconfig, log) = (folder.join("kubeconfig"), folder.join("controller.log"));
         fs::write(&kubeconfig, api.kubeconfig())?;
         let mut command = Command::new(program);
         command
             .args(["--source", "kubernetes", "--log", "warn", "--kubeconfig"])
             .arg(kubeconfig)
+            .args(["--serve", serve])
             .args(["--destination-addr", &destination.to_string()])
             .args(["--policy-addr", &policy.to_string()])
+            .args(["--injector-addr", &injector.to_string()])
             .args(["--admin-addr", &admin.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -86,6 +104,7 @@ impl Controller {
             start: Duration::ZERO,
             destination,
             policy,
+            injector,
             admin,
         };
         while !controller.is_ready().await {
@@ -140,12 +159,18 @@ impl Drop for Controller {
 }
 
 /// Ports that were free a moment ago: the process takes numbers, and tells those that it found only in its log.
-fn free_ports() -> io::Result<[SocketAddr; 3]> {
+fn free_ports() -> io::Result<[SocketAddr; 4]> {
     let listeners = [
         TcpListener::bind(("127.0.0.1", 0))?,
         TcpListener::bind(("127.0.0.1", 0))?,
         TcpListener::bind(("127.0.0.1", 0))?,
+        TcpListener::bind(("127.0.0.1", 0))?,
     ];
-    let [a, b, c] = &listeners;
-    Ok([a.local_addr()?, b.local_addr()?, c.local_addr()?])
+    let [a, b, c, d] = &listeners;
+    Ok([
+        a.local_addr()?,
+        b.local_addr()?,
+        c.local_addr()?,
+        d.local_addr()?,
+    ])
 }

@@ -13,8 +13,9 @@ use super::args::Settings;
 use super::board::Board;
 use super::changes::{Changes, Cost};
 use super::cluster::{COMMON, Shape};
-use super::process::Controller;
+use super::process::{Controller, Role};
 use super::watcher::Watchers;
+use super::webhook::{self, Answers};
 use crate::machine::{Calibration, calibrate};
 
 /// After a step that makes garbage, before memory is read.
@@ -39,6 +40,8 @@ pub struct Findings {
     pub burst: Cost,
     /// Processor time of a write that changes nothing.
     pub heartbeat: Duration,
+    /// Injections.
+    pub webhook: Answers,
     /// Streams that ended, and why the first did.
     pub broken: (usize, Option<String>),
     /// The machine before and after.
@@ -75,7 +78,8 @@ pub async fn run(settings: &Settings, program: &Path) -> Result<Findings, Box<dy
         "Start with {services} Services and {pods} Pods that are endpoints"
     ));
     let api = ApiServer::start(shape).await?;
-    let controller = Controller::start(program, &api, folder.path()).await?;
+    let controller = Controller::start(program, Role::Destination, &api, folder.path()).await?;
+    let start = controller.start;
     sleep(REST).await;
     let objects = controller.resident();
 
@@ -106,9 +110,11 @@ pub async fn run(settings: &Settings, program: &Path) -> Result<Findings, Box<dy
         peak: controller.peak(),
     };
     let broken = board.broken();
-    drop(watchers);
+    drop((watchers, controller));
+    let webhook = webhook::measure(program, folder.path(), settings.reviews).await;
+    let webhook = webhook.map_err(|error| -> Box<dyn Error> { error })?;
     Ok(Findings {
-        start: controller.start,
+        start,
         connect,
         memory,
         idle,
@@ -116,6 +122,7 @@ pub async fn run(settings: &Settings, program: &Path) -> Result<Findings, Box<dy
         all,
         burst,
         heartbeat,
+        webhook,
         broken,
         calibrations: [before, calibrate()],
     })
@@ -124,7 +131,7 @@ pub async fn run(settings: &Settings, program: &Path) -> Result<Findings, Box<dy
 async fn empty(program: &Path, folder: &Path) -> Result<u64, Box<dyn Error>> {
     step("Start with an empty cluster");
     let api = ApiServer::start(Shape::EMPTY).await?;
-    let controller = Controller::start(program, &api, folder).await?;
+    let controller = Controller::start(program, Role::Destination, &api, folder).await?;
     sleep(REST).await;
     Ok(controller.resident())
 }
