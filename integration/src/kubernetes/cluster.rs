@@ -164,7 +164,7 @@ impl Cluster {
         mesh
     }
 
-    /// All objects, as `KIND NAMESPACE NAME`, but events.
+    /// All objects, as `KIND NAMESPACE NAME`, but events and Kubernetes' own Leases.
     ///
     /// # Panics
     /// When they can't be listed.
