@@ -17,6 +17,7 @@ mod inject;
 mod install;
 pub mod local;
 mod manifest;
+mod presented;
 mod prometheus;
 
 /// A lightweight service mesh: mutual TLS, latency-aware balancing and golden metrics for programs that know nothing of it.

@@ -1,19 +1,15 @@
-//! A handshake that goes on whatever is presented, and tells what a proxy would have said to it.
+//! What a proxy presents, and what another proxy would say to it.
 //!
-//! A certificate that does not verify is the one that somebody wants to look at.
-//! Nothing is sent over the connection, and the verdict comes from the verifier
-//! that proxies use, so being lenient here trusts nobody.
+//! The verdict comes from the verifier that proxies use.
 
 use std::io;
-use std::sync::Arc;
 
-use mesh_identity::{Credentials, IdentityName, ServerId, TrustBundle, crypto};
-use parking_lot::Mutex;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use mesh_identity::{Credentials, IdentityName, ServerId, TrustBundle};
+use rustls::Error;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsConnector;
+
+use crate::presented::presented;
 
 /// What was presented.
 #[derive(Debug)]
@@ -32,26 +28,19 @@ pub(super) async fn see(
     name: &IdentityName,
     trust: TrustBundle,
 ) -> io::Result<Seen> {
+    let mut certificates = presented(stream, name.server_name()).await?.into_iter();
+    let leaf = certificates.next();
     let judge = Credentials::new(name.clone(), trust).verifier(&ServerId::from(name));
-    let witness = Arc::new(Witness {
-        judge,
-        verdict: Mutex::new(None),
-    });
-    let config = ClientConfig::builder_with_provider(crypto::provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .expect("the provider has TLS 1.3 suites")
-        .dangerous()
-        .with_custom_certificate_verifier(witness.clone())
-        .with_no_client_auth();
-    let connector = TlsConnector::from(Arc::new(config));
-    let stream = connector.connect(name.server_name(), stream).await?;
-    let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let verdict = witness.verdict.lock().take();
+    let verdict = match &leaf {
+        None => Err(Error::NoCertificatesPresented),
+        Some(leaf) => {
+            let (above, name) = (certificates.as_slice(), name.server_name());
+            judge.verify_server_cert(leaf, above, &name, &[], UnixTime::now())
+        }
+    };
     Ok(Seen {
-        leaf: presented.first().map(|leaf| leaf.clone().into_owned()),
-        verdict: verdict
-            .unwrap_or(Err(Error::NoCertificatesPresented))
-            .map_err(|error| reason(&error)),
+        leaf,
+        verdict: verdict.map(drop).map_err(|error| reason(&error)),
     })
 }
 
@@ -60,52 +49,4 @@ fn reason(error: &Error) -> String {
     let text = error.to_string();
     let cause = text.strip_prefix("invalid peer certificate: ");
     cause.unwrap_or(&text).to_owned()
-}
-
-#[derive(Debug)]
-struct Witness {
-    judge: Arc<dyn ServerCertVerifier>,
-    verdict: Mutex<Option<Result<(), Error>>>,
-}
-
-impl ServerCertVerifier for Witness {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verdict = self
-            .judge
-            .verify_server_cert(leaf, intermediates, name, ocsp, now);
-        *self.verdict.lock() = Some(verdict.map(drop));
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.judge
-            .verify_tls12_signature(message, certificate, signature)
-    }
-
-    /// Not lenient: who presents a certificate has its key.
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.judge
-            .verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.supported_verify_schemes()
-    }
 }
